@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/json.h"
+
+#include "base/limits.h"
+
+namespace meshd {
+namespace {
+
+// picojson recurses per level; a foreign text must not choose our stack depth.
+bool too_deep(std::string_view text) {
+  int depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      else if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kJsonDepthMax) return true;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return false;
+}
+
+const Json kNull;
+const JsonArray kEmpty;
+
+}  // namespace
+
+Outcome<Json> parse_json(std::string_view text) {
+  if (too_deep(text)) return fail(Errc::limit, "JSON is nested too deeply");
+  Json value;
+  std::string error;
+  const char* end = picojson::parse(value, text.data(), text.data() + text.size(), &error);
+  if (!error.empty()) return fail(Errc::invalid_argument, "not JSON: " + error);
+  for (; end != text.data() + text.size(); ++end) {
+    if (*end != ' ' && *end != '\n' && *end != '\r' && *end != '\t')
+      return fail(Errc::invalid_argument, "not JSON: text after the value");
+  }
+  return value;
+}
+
+const Json& member(const Json& j, const std::string& key) {
+  if (!j.is<JsonObject>()) return kNull;
+  const auto& object = j.get<JsonObject>();
+  auto it = object.find(key);
+  return it == object.end() ? kNull : it->second;
+}
+
+std::string text_of(const Json& j, const std::string& key, std::string_view otherwise) {
+  const Json& m = member(j, key);
+  return m.is<std::string>() ? m.get<std::string>() : std::string(otherwise);
+}
+
+int64_t int_of(const Json& j, const std::string& key, int64_t otherwise) {
+  const Json& m = member(j, key);
+  if (m.is<int64_t>()) return m.get<int64_t>();
+  return m.is<double>() ? static_cast<int64_t>(m.get<double>()) : otherwise;
+}
+
+bool flag_of(const Json& j, const std::string& key, bool otherwise) {
+  const Json& m = member(j, key);
+  return m.is<bool>() ? m.get<bool>() : otherwise;
+}
+
+const JsonArray& list_of(const Json& j, const std::string& key) {
+  const Json& m = member(j, key);
+  return m.is<JsonArray>() ? m.get<JsonArray>() : kEmpty;
+}
+
+}  // namespace meshd

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// limits.h: every limit of the program, in one place, each with its reason.
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace meshd {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// ---- bytes in motion
+inline constexpr uint32_t kReadBlock = 64 * 1024 - 64;      // one read() fills at most this; with malloc's header under 64 KiB
+inline constexpr size_t kReadMin = 4 * 1024;                // a read with less room would cost system calls
+inline constexpr size_t kStreamInboxMax = 128 * 1024;       // unread bytes held per TCP connection before reading stops
+inline constexpr size_t kStreamOutboxHigh = 256 * 1024;     // unsent bytes per connection before a writer waits
+inline constexpr size_t kTlsRecordMax = 16 * 1024;          // RFC 8446 5.1
+inline constexpr int kListenBacklog = 1024;                 // net.core.somaxconn caps it anyway
+
+// ---- HTTP (RFC 9110, 9112, 9113)
+inline constexpr size_t kRequestLineMax = 16 * 1024;        // 414; browsers and proxies stay under 8 KiB
+inline constexpr size_t kHeadBytesMax = 64 * 1024;          // 431; nginx takes 32 KiB, Envoy 60 KiB
+inline constexpr size_t kHeadFieldsMax = 100;               // 431
+inline constexpr size_t kFieldNameMax = 256;                // longest registered name has 45
+inline constexpr size_t kChunkLineMax = 256;                // chunk-size line with extensions
+inline constexpr size_t kTrailerBytesMax = 8 * 1024;
+inline constexpr milliseconds kHeadDeadline{10'000};        // first byte of a head to its end (slow loris)
+inline constexpr milliseconds kKeepAliveIdle{60'000};       // client connection without a request
+inline constexpr milliseconds kUpstreamIdle{55'000};        // pooled connection: below what servers usually allow (60 s)
+inline constexpr milliseconds kBodyStall{30'000};           // no byte of a body either way
+inline constexpr int kPipelinedPerTurn = 32;                // requests of one connection per loop turn, so that none starves the others
+inline constexpr uint32_t kH2StreamsMax = 100;              // per connection at an edge
+inline constexpr uint32_t kMeshStreamsMax = 1000;           // per connection between nodes
+inline constexpr uint32_t kEdgeStreamWindow = 64 * 1024;
+inline constexpr uint32_t kEdgeConnectionWindow = 1024 * 1024;
+inline constexpr uint32_t kMeshStreamWindow = 512 * 1024;   // 40 Gbit/s at 0.1 ms, 100 Mbit/s at 40 ms
+inline constexpr uint32_t kMeshConnectionWindow = 16 * 1024 * 1024;
+
+// ---- connections
+inline constexpr milliseconds kConnectTimeout{1'000};       // default of defaults.timeout.connect
+inline constexpr milliseconds kRequestTimeout{10'000};      // default of defaults.timeout.request
+inline constexpr milliseconds kTunnelIdle{300'000};         // default of defaults.timeout.idle for opaque TCP
+inline constexpr milliseconds kHandshakeTimeout{5'000};     // TLS handshake, first byte to last
+inline constexpr milliseconds kDrainDeadline{10'000};       // SIGTERM to exit with connections still open
+inline constexpr milliseconds kTcpUserTimeout{20'000};      // unacknowledged data before a half-open peer is given up
+inline constexpr size_t kIdlePerPool = 64;                  // idle upstream connections kept per (identity, endpoint) and loop
+
+// ---- control plane
+inline constexpr size_t kConfigBytesMax = 8 * 1024 * 1024;  // the file
+inline constexpr size_t kControlLineMax = 1024 * 1024;      // one NDJSON line of the control stream
+inline constexpr size_t kAdminBodyMax = 16 * 1024 * 1024;   // request or answer body of control and admin calls
+inline constexpr int kJsonDepthMax = 32;
+inline constexpr size_t kMailboxMax = 65'536;               // messages waiting for one loop; the sender is told when full
+
+// ---- telemetry
+inline constexpr size_t kSeriesMax = 10'000;                // label sets per metric and loop; the rest goes to an overflow series
+
+}  // namespace meshd

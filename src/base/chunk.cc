@@ -13,8 +13,13 @@ namespace {
 
 // Free blocks of the read size, a few per thread: bulk transfer then never calls malloc.
 struct FreeBlocks {
+#if __has_feature(address_sanitizer)
+  static constexpr size_t kMax = 0;  // so that the sanitizer sees every block's end
+  Block* blocks[1];
+#else
   static constexpr size_t kMax = 16;
   Block* blocks[kMax];
+#endif
   size_t count = 0;
   ~FreeBlocks() {
     while (count > 0) std::free(blocks[--count]);

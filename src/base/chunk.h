@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/small_vector.h"
+
 namespace meshd {
 
 // The header in front of a block's bytes. Made by Block::make, freed when the last slice goes.
@@ -90,9 +92,11 @@ class Chunk {
   size_t size_ = 0;
 };
 
-using Chunks = std::vector<Chunk>;
+// What one write carries: usually a head and a piece of body.
+using Chunks = SmallVector<Chunk, 4>;
 
-inline size_t total_size(std::span<const Chunk> chunks) {
+template <class List>
+size_t total_size(const List& chunks) {
   size_t n = 0;
   for (const Chunk& c : chunks) n += c.size();
   return n;

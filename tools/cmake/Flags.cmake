@@ -51,5 +51,4 @@ if(MESHD_SANITIZE)
   # Sanitizers refuse -static; third-party archives stay static, the C library becomes dynamic.
   add_compile_options(-fPIE ${sanitizers} -O1)
   add_link_options(-pie ${sanitizers})
-  set(meshd_static_link)
 endif()

@@ -59,7 +59,11 @@ function(meshd_program name folder)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/cmd)
   target_compile_definitions(${name} PRIVATE MESHD_VERSION="${PROJECT_VERSION}")
   target_link_libraries(${name} PRIVATE ${ARGN} ${current} ${below})
-  target_link_options(${name} PRIVATE ${meshd_static_link})
+  if(NOT MESHD_SANITIZE)
+    target_link_options(${name} PRIVATE ${meshd_static_link})
+    # An object, not an archive: its symbols must win over glibc's.
+    target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tools/link/no_nss.c)
+  endif()
   install(TARGETS ${name} RUNTIME DESTINATION bin)
 endfunction()
 

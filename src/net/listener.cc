@@ -65,7 +65,9 @@ struct Listener::Impl {
   int fd = -1;
   Accept accept;
   SocketAddress local;
+  bool owned = true;       // false once the Listener is gone
   bool closing = false;
+  bool closed = false;     // libuv has let go of poll
   bool exhausted = false;  // said so in the log already
   Timer resume{[](void* self) { static_cast<Impl*>(self)->listen_on(); }, this};
 
@@ -121,14 +123,20 @@ void Listener::close() {
   if (i.closing) return;
   i.closing = true;
   i.resume.stop();
-  uv_poll_stop(&i.poll);
+  // uv_close takes the descriptor out of epoll at once: only then may its number be used again.
+  uv_close(reinterpret_cast<uv_handle_t*>(&i.poll), [](uv_handle_t* h) {
+    auto* self = static_cast<Impl*>(h->data);
+    self->closed = true;
+    if (!self->owned) delete self;
+  });
   ::close(i.fd);
   if (i.local.family() == AF_UNIX) unlink(i.local.ip().c_str());
 }
 
 Listener::~Listener() {
   close();
-  uv_close(reinterpret_cast<uv_handle_t*>(&impl_->poll), [](uv_handle_t* h) { delete static_cast<Impl*>(h->data); });
+  impl_->owned = false;
+  if (impl_->closed) delete impl_;
 }
 
 const SocketAddress& Listener::local() const { return impl_->local; }

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// fields.h: an ordered list of header or trailer fields over one buffer (RFC 9110 section 5).
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/small_vector.h"
+
+namespace meshd {
+
+struct Field {
+  std::string_view name;   // as received; compare with same_name
+  std::string_view value;  // without surrounding white space
+};
+
+// ASCII case-insensitive.
+bool same_name(std::string_view a, std::string_view b);
+
+// Fields keep their order and the case of their names. Views stay valid until the next change.
+class Fields {
+ public:
+  size_t size() const { return slots_.size(); }
+  bool empty() const { return slots_.empty(); }
+  Field operator[](size_t i) const { return {view(slots_[i].name), view(slots_[i].value)}; }
+  // Bytes of all names and values.
+  size_t bytes() const { return text_.size(); }
+
+  // Value of the first field of that name.
+  std::optional<std::string_view> find(std::string_view name) const;
+  size_t count(std::string_view name) const;
+  // `name` and `value` may point into this object.
+  void add(std::string_view name, std::string_view value);
+  // Replaces all fields of that name by one.
+  void set(std::string_view name, std::string_view value);
+  // Gives how many were removed.
+  size_t remove(std::string_view name);
+  void clear();
+
+ protected:
+  struct Slice {
+    uint32_t offset = 0;
+    uint32_t size = 0;
+  };
+  std::string_view view(Slice s) const { return std::string_view(text_).substr(s.offset, s.size); }
+  // Appends a copy of `text` to the buffer.
+  Slice keep(std::string_view text);
+
+ private:
+  struct Slot {
+    Slice name, value;
+  };
+  std::string text_;
+  SmallVector<Slot, 16> slots_;
+};
+
+enum class HttpVersion : uint8_t { http10, http11, http2 };
+
+// The head of a request. After the semantic layer (semantics.h) has passed it: method is a token,
+// authority is a checked host[:port] (empty only in HTTP/1.0), path is normalised origin-form with
+// query ("/a?b"), "*" for OPTIONS, or empty for CONNECT; fields hold no Host, no framing and no hop-by-hop fields.
+class RequestHead : public Fields {
+ public:
+  std::string_view method() const { return view(method_); }
+  std::string_view path() const { return view(path_); }            // with query
+  std::string_view path_only() const { return path().substr(0, path().find('?')); }
+  std::string_view authority() const { return view(authority_); }
+  std::string_view scheme() const { return view(scheme_); }        // "http" or "https"
+  std::string_view protocol() const { return view(protocol_); }    // :protocol (RFC 8441) or Upgrade's value; else empty
+  void set_method(std::string_view v) { method_ = keep(v); }
+  void set_path(std::string_view v) { path_ = keep(v); }
+  void set_authority(std::string_view v) { authority_ = keep(v); }
+  void set_scheme(std::string_view v) { scheme_ = keep(v); }
+  void set_protocol(std::string_view v) { protocol_ = keep(v); }
+  HttpVersion version = HttpVersion::http11;
+
+ private:
+  Slice method_, path_, authority_, scheme_, protocol_;
+};
+
+// The head of a response, interim (1xx) or final. After the semantic layer: no framing and no hop-by-hop fields.
+class ResponseHead : public Fields {
+ public:
+  uint16_t status = 200;
+  HttpVersion version = HttpVersion::http11;
+};
+
+}  // namespace meshd

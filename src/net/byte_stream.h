@@ -28,6 +28,10 @@ class ByteStream {
   // tells the peer so (RST) where the transport can.
   virtual void close(Error why) = 0;
 
+  // True when a read would complete at once: bytes, the end or an error are there. An idle pooled
+  // connection that is ready is dead or broken.
+  virtual bool ready() const = 0;
+
   // Bytes that were written and not yet handed to the kernel or peer, for shedding and tests.
   virtual size_t queued() const { return 0; }
 

@@ -73,6 +73,7 @@ class PipeEnd final : public ByteStream {
     out_->break_with(seen);
   }
 
+  bool ready() const override { return !in_->bytes.empty() || in_->finished || in_->broken; }
   size_t queued() const override { return out_->bytes.size(); }
 
  private:

@@ -305,6 +305,7 @@ Await<Result<>> TcpStream::finish() {
 }
 
 void TcpStream::close(Error why) { impl_->shut(why); }
+bool TcpStream::ready() const { return !impl_->inbox.empty() || impl_->at_end || impl_->broken.has_value(); }
 size_t TcpStream::queued() const { return impl_->broken ? 0 : impl_->outbox.size(); }
 const SocketAddress& TcpStream::local() const { return impl_->local; }
 const SocketAddress& TcpStream::peer() const { return impl_->peer; }

@@ -26,6 +26,7 @@ class TcpStream final : public ByteStream {
   using ByteStream::write;
   Await<Result<>> finish() override;
   void close(Error why) override;
+  bool ready() const override;
   size_t queued() const override;
 
   const SocketAddress& local() const;

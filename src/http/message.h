@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/chunk.h"
 #include "base/result.h"
@@ -48,10 +49,35 @@ class InterimSink {
   ~InterimSink() = default;
 };
 
+// Ends a call from outside: how a deadline or a vanished client reaches what the call waits for.
+// A client arms it while it has a stream for the call, from the first byte sent to the end of the response's body.
+class Cancellation {
+ public:
+  using End = void (*)(void* context, Error why);
+  // From now until disarm(), fire() calls `end`; at once if it was fired before.
+  void arm(End end, void* context) {
+    end_ = end;
+    context_ = context;
+    if (fired_) fire(*fired_);
+  }
+  void disarm() { end_ = nullptr; }
+  void fire(Error why) {
+    fired_ = why;
+    if (End end = std::exchange(end_, nullptr)) end(context_, why);
+  }
+  const std::optional<Error>& fired() const { return fired_; }
+
+ private:
+  End end_ = nullptr;
+  void* context_ = nullptr;
+  std::optional<Error> fired_;
+};
+
 struct Request {
   RequestHead head;
-  std::unique_ptr<Body> body;       // null: no content
-  InterimSink* interim = nullptr;   // lives as long as the call
+  std::unique_ptr<Body> body;            // null: no content
+  InterimSink* interim = nullptr;        // lives as long as the call
+  Cancellation* cancellation = nullptr;  // lives as long as the response's body
 };
 
 // `body` null: no content. Where the exchange became a tunnel (101, or 2xx to CONNECT) both bodies carry

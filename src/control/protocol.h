@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// protocol.h: what nodes and server say to each other on the control port: HTTP/2 over TLS 1.3, JSON.
+//
+// POST /v1/join           no client certificate. The node has checked the server's pin before it sends this.
+//   → {"token_id","secret": base64url,"node","address","mesh_port": 15008,"zone","version","csr": PEM}
+//   ← 200 {"node","trust_domain","server_id": SPIFFE ID,"control": "ip:port","bundle": PEM,"chain": PEM}
+//   ← 403 {"error"}: the same sentence for an unknown, used or expired token; 409 {"error"}: the node's name is taken
+// POST /v1/certificates   with the node's certificate.
+//   → {"requests": [{"id": SPIFFE ID,"csr": PEM}]}
+//   ← 200 {"certificates": [{"id","chain": PEM} or {"id","error"}],"bundle": PEM,"time": unix seconds}
+//     A node gets its own id and those of services placed on it in the current revision.
+// POST /v1/sync           with the node's certificate: both bodies stay open and carry NDJSON lines.
+//   node → server
+//     {"type":"hello","revision": R,"sha256": hex,"version","address","mesh_port","zone"}   first; what the node has
+//     {"type":"ack","revision": R}   {"type":"nack","revision": R,"error"}
+//     {"type":"health","down": {"<endpoint id, 16 hex digits>": "reason"}}     of its own instances; on each change
+//     {"type":"status", …}                                                     each heartbeat: the node's status JSON
+//   server → node
+//     {"type":"snapshot","revision": R,"base": B,"sha256": hex}   base 0: what follows is everything, else what changed
+//     {"type":"object","object": {"json","kind","name"}}          (snapshot/codec.h)
+//     {"type":"remove","kind","name"}
+//     {"type":"commit","revision": R}                             take effect; sha256 is over encode_snapshot's text
+//     {"type":"health","down": {"<endpoint id>": "reason"}}       of the whole mesh; replaces the last one
+//     {"type":"ping","time": unix seconds}                        each heartbeat
+// Lines have at most kControlLineMax bytes. Unknown types are ignored, so that versions can differ by one.
+#pragma once
+#include <chrono>
+
+namespace meshd {
+
+inline constexpr std::chrono::milliseconds kHeartbeat{5'000};
+inline constexpr std::chrono::milliseconds kSilenceMax{15'000};  // three heartbeats: the other side is away
+
+}  // namespace meshd

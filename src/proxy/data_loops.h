@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// data_loops.h: the data plane as the control thread sees it: N threads, each with a Loop and a DataPlane
+// (data_plane.h). What crosses is sent by mailbox: snapshots, identities, health; back come metrics and log records.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "net/address.h"
+#include "snapshot/snapshot.h"
+#include "telemetry/access_log.h"
+#include "telemetry/metrics.h"
+#include "tls/context.h"
+
+namespace meshd {
+
+// What one node is, fixed while it runs.
+struct NodeSettings {
+  std::string name;            // "n1"
+  std::string trust_domain;
+  SocketAddress mesh;          // 15008, on the node's address
+  std::string local_ip;        // where explicit listeners are bound: the node's address if it is loopback, else 127.0.0.1
+  unsigned threads = 1;
+};
+
+// The certificates in use: one context with every identity of the node, for each side. The default identity is
+// the node's own. Swapped whole on renewal.
+struct NodeTls {
+  std::shared_ptr<const TlsContext> server, client;
+};
+
+// Endpoints known to be down, with the reason ("http 503", "connect refused", "node n3 is away").
+using DownEndpoints = std::unordered_map<EndpointId, std::string>;
+
+// An explicit listener or route that could not be put in place on this node, for the status.
+struct ListenProblem {
+  std::string listener;
+  std::string what;
+};
+
+class DataLoops {
+ public:
+  // `access` is called on the control thread's loop with batches of records; only records that the snapshot's
+  // access-log filter lets through are sent.
+  using AccessSink = std::function<void(std::vector<AccessRecord>)>;
+
+  // Opens the mesh listener and starts the threads. Call on the control thread, whose Loop outlives this.
+  // Errors: a port in use, with a sentence.
+  static Outcome<std::unique_ptr<DataLoops>> start(NodeSettings settings, NodeTls tls, AccessSink access);
+  // Joins the threads. Call drain first to let requests finish.
+  ~DataLoops();
+
+  // Each call takes effect on every loop; `done` runs on the control thread when it has, with what could not be
+  // put in place (the rest is).
+  void swap(SnapshotPtr snapshot, std::function<void(std::vector<ListenProblem>)> done);
+  void set_tls(NodeTls tls);
+  void set_down(std::shared_ptr<const DownEndpoints> down);
+
+  // Collects every loop's metrics, merged; `done` runs on the control thread.
+  void collect(std::function<void(MetricsCopy)> done);
+
+  // Stops accepting, sends GOAWAY, lets requests finish for at most `deadline`; `done` runs on the control thread
+  // when nothing is left or the deadline has passed.
+  void drain(milliseconds deadline, std::function<void()> done);
+
+  struct Impl;
+  explicit DataLoops(std::unique_ptr<Impl> impl);
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace meshd

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # One word each. `make help` explains; J=2 limits the number of jobs.
 
-BUILD  := build
+BUILD  ?= build
 PREFIX ?= /usr/local
 J      ?= $(shell nproc)
 S      ?= 60
@@ -25,8 +25,8 @@ all: deps $(BUILD)/build.ninja  ## the program build/meshd and all unit test pro
 deps:  ## what the host lacks (needs root once)
 	@tools/deps
 
-build/build.ninja:
-	@$(CMAKE) -B build
+$(BUILD)/build.ninja:
+	@$(CMAKE) -B $(BUILD)
 
 build-asan/build.ninja build-tsan/build.ninja build-fuzz/build.ninja: build-%/build.ninja:
 	@$(CMAKE) -B build-$* -DMESHD_SANITIZE=$(SANITIZE_$*)
@@ -45,13 +45,13 @@ test-long: all  ## all tests, also those that take minutes
 	@cd $(BUILD) && $(CTEST) $(if $(T),-R '$(T)')
 
 demo: all  ## a small mesh on this machine (CHECK=1: judge it and leave)
-	@MESHD=$(CURDIR)/$(BUILD)/meshd CHECK=$(CHECK) bash tests/demo/demo.sh
+	@MESHD=$(abspath $(BUILD))/meshd CHECK=$(CHECK) bash tests/demo/demo.sh
 
 accept: all  ## acceptance run (POINT=name for one point)
-	@MESHD=$(CURDIR)/$(BUILD)/meshd POINT=$(POINT) bash tests/acceptance/run.sh
+	@MESHD=$(abspath $(BUILD))/meshd POINT=$(POINT) bash tests/acceptance/run.sh
 
 bench: all  ## benchmarks (the peers are skipped when they are not installed)
-	@MESHD=$(CURDIR)/$(BUILD)/meshd bash tests/bench/run.sh
+	@MESHD=$(abspath $(BUILD))/meshd bash tests/bench/run.sh
 
 tidy: all floors symbols  ## format, floors, symbols and clang-tidy (ALL=1: every file, not only changed ones)
 	@tools/tidy $(if $(ALL),--all) -j $(J)

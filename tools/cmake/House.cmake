@@ -7,7 +7,8 @@ enable_testing()
 # the *_test.cc files become the program test_<folder>. Call with floors ascending. A folder may be empty or absent.
 function(meshd_folder floor folder)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${folder}/*.cc)
-  set(tests ${sources})
+  file(GLOB nested_tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${folder}/*/*_test.cc)
+  set(tests ${sources} ${nested_tests})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
 

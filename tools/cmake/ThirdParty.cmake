@@ -32,6 +32,17 @@ meshd_dep(catch2   catch2/catch_test_macros.hpp libCatch2Main.a libCatch2.a)
 
 target_link_libraries(dep_uv INTERFACE Threads::Threads)
 target_link_libraries(dep_mbedtls INTERFACE Threads::Threads)
+# On x86-64 mbedTLS is built without AES-GCM of its own: src/tls/ipsecmb answers with intel-ipsec-mb.
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+  meshd_dep(ipsecmb intel-ipsec-mb.h libIPSec_MB.a)
+  add_library(meshd_gcm STATIC src/tls/ipsecmb/gcm_alt.cc src/tls/ipsecmb/levels.cc)
+  target_compile_options(meshd_gcm PRIVATE ${meshd_warnings})
+  target_include_directories(meshd_gcm PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_include_directories(meshd_gcm SYSTEM PRIVATE ${mbedtls_include})
+  # The two archives need each other: mbedTLS the cipher, the cipher mbedTLS's helpers.
+  target_link_libraries(meshd_gcm PRIVATE dep_ipsecmb ${mbedtls_libmeshd_mbedtls.a})
+  target_link_libraries(dep_mbedtls INTERFACE meshd_gcm)
+endif()
 # nghttp2.h declares nothing for import when it knows the archive is static.
 target_compile_definitions(dep_nghttp2 INTERFACE NGHTTP2_STATICLIB)
 # Exceptions of the JSON reader stop in base/; numbers keep 64 bits.

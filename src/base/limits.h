@@ -55,5 +55,7 @@ inline constexpr size_t kMailboxMax = 65'536;               // messages waiting 
 
 // ---- telemetry
 inline constexpr size_t kSeriesMax = 10'000;                // label sets per metric and loop; the rest goes to an overflow series
+inline constexpr size_t kHistogramsMax = 1'000;            // the same for histograms, 3.5 KiB each
+inline constexpr size_t kLabelBytesMax = 256;              // of a label's value; a DNS name fits (RFC 1035: 253)
 
 }  // namespace meshd

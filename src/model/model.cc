@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/model.h"
+
+#include <unordered_set>
+
+namespace meshd::model {
+
+const Service* find_service(const Model& model, std::string_view name) {
+  for (const Service& s : model.services)
+    if (s.name == name) return &s;
+  return nullptr;
+}
+
+std::vector<NodeRef> nodes_named(const Model& model) {
+  std::vector<NodeRef> out;
+  std::unordered_set<std::string_view> seen;
+  auto add = [&](const std::string& name, SourcePos at) {
+    if (!name.empty() && seen.insert(name).second) out.push_back({name, at});
+  };
+  for (const Service& s : model.services)
+    for (const Instance& i : s.instances) add(i.node, i.node_at);
+  for (const PolicyRule& r : model.policy.rules)
+    for (const Principal& p : r.from)
+      if (p.kind == Principal::node) add(p.name, p.at);
+  return out;
+}
+
+std::string_view name_of(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::http: return "http";
+    case Protocol::grpc: return "grpc";
+    case Protocol::tcp: return "tcp";
+    case Protocol::detect: return "detect";
+  }
+  return "?";
+}
+
+std::string_view name_of(Balance balance) { return balance == Balance::round_robin ? "round-robin" : "least-request"; }
+std::string_view name_of(Effect effect) { return effect == Effect::allow ? "allow" : "deny"; }
+std::string_view name_of(PolicyMode mode) { return mode == PolicyMode::audit ? "audit" : "enforce"; }
+
+std::string text_of(const Principal& principal) {
+  switch (principal.kind) {
+    case Principal::any: return "*";
+    case Principal::node: return "node/" + principal.name;
+    case Principal::service: return principal.name == "gateway" ? principal.name : "service/" + principal.name;
+  }
+  return "?";
+}
+
+}  // namespace meshd::model

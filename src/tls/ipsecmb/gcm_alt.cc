@@ -28,11 +28,11 @@ using meshd::tls::GcmLevel;
 namespace {
 
 constexpr size_t kTagBytes = 16;
-constexpr size_t kTagBytesMin = 4;  // NIST SP 800-38D 5.2.1.2
-constexpr size_t kIvBytesUsual = 12;  // the only length TLS uses
-constexpr uint64_t kTextBytesMax = 0xFFFFFFFE0ULL;  // 2^36 - 32, NIST SP 800-38D 5.2.1.1
+constexpr size_t kTagBytesMin = 4;                       // NIST SP 800-38D 5.2.1.2
+constexpr size_t kIvBytesUsual = 12;                     // the only length TLS uses
+constexpr uint64_t kTextBytesMax = 0xFFFFFFFE0ULL;       // 2^36 - 32, NIST SP 800-38D 5.2.1.1
 constexpr uint64_t kAadOrIvBytesMax = (1ULL << 61) - 1;  // 2^64 - 1 bits, the same
-constexpr uint8_t kNothing[kTagBytes] = {};  // stands in for null pointers of empty inputs
+constexpr uint8_t kNothing[kTagBytes] = {};              // stands in for null pointers of empty inputs
 
 std::atomic<int> chosen_level{-1};
 
@@ -52,13 +52,13 @@ bool overlaps_ahead(const uint8_t* in, const uint8_t* out, size_t length) {
 
 // Aligned for the assembly; one per key, so about 1.2 KiB for each direction of a connection.
 struct alignas(64) meshd_gcm_fast {
-  gcm_key_data key;  // by setkey
+  gcm_key_data key;                   // by setkey
   const GcmFunctions* run = nullptr;  // by setkey
-  gcm_context_data state;  // by starts, update, finish, and inside every one-shot call
-  int mode = MBEDTLS_GCM_DECRYPT;  // by starts
-  bool text_begun = false;  // by update: from here no AAD is taken
-  uint64_t text_bytes = 0;  // by update
-  uint8_t* aad = nullptr;  // by update_ad, kept until the text begins; owned
+  gcm_context_data state;             // by starts, update, finish, and inside every one-shot call
+  int mode = MBEDTLS_GCM_DECRYPT;     // by starts
+  bool text_begun = false;            // by update: from here no AAD is taken
+  uint64_t text_bytes = 0;            // by update
+  uint8_t* aad = nullptr;             // by update_ad, kept until the text begins; owned
   size_t aad_bytes = 0;
 
   ~meshd_gcm_fast() { forget_aad(); }

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// h2_server.h: the server's end of an HTTP/2 connection, at the level of streams. The mesh transport uses
+// it directly; h2_service.h puts a Service on top.
+#pragma once
+#include <memory>
+
+#include "base/local_ptr.h"
+#include "http/fields.h"
+#include "http/h2_options.h"
+#include "http/h2_stream.h"
+
+namespace meshd {
+
+// A request and the stream it came on.
+class H2ServerStream final : public H2Stream {
+ public:
+  ~H2ServerStream() override;
+
+  // As received and well-formed by RFC 9113 8.3; not yet through the semantic layer, which may change it.
+  // CONNECT has an authority, and no path and scheme; version is http2.
+  RequestHead& head() { return head_; }
+  // The peer sent more fields than H2Options allows: the head is cut short, answer 431.
+  bool head_too_large() const { return head_size_ > head_size_max_; }
+  // The request has no content: END_STREAM came with its head.
+  bool no_content() const { return no_content_; }
+
+  // The final head, once. `end`: without content. `length`: becomes content-length.
+  // Bytes written before are sent after it.
+  Result<> respond(const ResponseHead& head, bool end, std::optional<uint64_t> length = std::nullopt);
+  // A 1xx head, before respond().
+  Result<> interim(const ResponseHead& head);
+  bool responded() const { return responded_; }
+
+ private:
+  friend class H2Connection;
+  bool begin_fields() override;
+  void field(std::string_view name, std::string_view value) override;
+  bool end_fields() override;
+
+  RequestHead head_;
+  size_t head_size_ = 0;      // bytes by the measure of RFC 9113 6.5.2
+  size_t head_size_max_ = 0;  // 0 when the head was cut short
+  bool head_done_ = false;
+  bool no_content_ = false;
+  bool responded_ = false;
+};
+
+class H2Handler {
+ public:
+  // A request head is complete. Called from the connection's reader, so that it may do anything, also
+  // close the connection. Dropping the stream resets it.
+  virtual void on_stream(std::unique_ptr<H2ServerStream> stream) = 0;
+
+ protected:
+  ~H2Handler() = default;
+};
+
+class H2Server {
+ public:
+  // Starts with the peer's preface as the next bytes of `stream`. `handler` outlives run().
+  H2Server(std::unique_ptr<ByteStream> stream, H2Handler& handler, const H2Options& options);
+  // Closes the connection; streams that are still held break with `cancelled`.
+  ~H2Server();
+
+  // Serves until the connection is over; every stream is broken or complete then. Once. The H2Server
+  // outlives it. Gives why it ended: closed (in order, by either side), reset, protocol, timeout, ….
+  Task<Error> run();
+
+  // No new streams: GOAWAY in two steps, open streams finish, then the connection closes.
+  void drain();
+  // GOAWAY where it still makes sense, then the end.
+  void close(Error why);
+
+  bool idle() const;        // no stream is open
+  size_t streams() const;   // open now
+  uint64_t served() const;  // since the start
+  ByteStream& transport();
+
+ private:
+  LocalPtr<H2Connection> connection_;
+};
+
+}  // namespace meshd

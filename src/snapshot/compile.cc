@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// compile.cc: desired state to a Snapshot. compile() is the table of contents.
+//
+// Nothing here stops the rest: what does not resolve is written down in `quarantined` and can only deny.
+#include <algorithm>
+#include <set>
+
+#include "snapshot/identity.h"
+#include "snapshot/snapshot.h"
+
+namespace meshd {
+
+EndpointId endpoint_id(std::string_view service, std::string_view node, std::string_view address, uint16_t port) {
+  // FNV-1a over the parts with a separator that none of them holds, then a finalizer (splitmix64) to spread it.
+  uint64_t h = 0xcbf29ce484222325;
+  auto add = [&h](std::string_view bytes) {
+    for (char c : bytes) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    h = (h ^ 0xFF) * 0x100000001b3;
+  };
+  add(service);
+  add(node);
+  add(address);
+  add(std::to_string(port));
+  h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9;
+  h = (h ^ (h >> 27)) * 0x94d049bb133111eb;
+  return {h ^ (h >> 31)};
+}
+
+class Compiler {
+ public:
+  Compiler(const model::Model& model, const std::vector<NodeInfo>& nodes, Revision revision) {
+    s_->revision = revision;
+    s_->model = model;
+    s_->model.tests.clear();
+    s_->nodes = nodes;
+    std::ranges::sort(s_->nodes, {}, &NodeInfo::name);
+  }
+
+  void nodes() {
+    for (const NodeInfo& n : s_->nodes)
+      if (!s_->node_by_name_.emplace(n.name, &n).second) quarantine("node", n.name, "two nodes of this name", {});
+  }
+
+  void services() {
+    for (const model::Service& service : s_->model.services) {
+      auto entry = std::make_unique<ServiceEntry>();
+      ServiceEntry& e = *entry;
+      if (!s_->by_name_.emplace(service.name, &e).second) {
+        quarantine("service", service.name, "two services of this name", service.at);
+        continue;
+      }
+      e.name = service.name;
+      e.index = static_cast<uint32_t>(s_->services.size());
+      e.spiffe_id = service_spiffe_id(trust_domain(), service.name);
+      e.protocol = service.protocol;
+      e.port = service.port;
+      e.listen = service.listen;
+      e.health = service.health ? &*service.health : nullptr;
+      e.balance = service.balance;
+      e.at = service.at;
+      endpoints(service, e);
+      if (e.listen && !s_->by_listen_.emplace(e.listen, &e).second) {
+        quarantine("service", e.name, "port " + std::to_string(e.listen) + " is another service's listener", service.listen_at);
+        e.listen = 0;
+      }
+      s_->services.push_back(std::move(entry));
+    }
+  }
+
+  void workloads() {
+    for (const model::Service& service : s_->model.services) {
+      const ServiceEntry* e = s_->service(service.name);
+      for (const model::Instance& i : service.instances) {
+        if (i.node.empty()) continue;
+        const Endpoint* endpoint = i.port ? s_->endpoint_on(i.node, service.name, i.port) : nullptr;
+        s_->workloads_[i.node].push_back({e, &i, endpoint, e->spiffe_id});
+      }
+    }
+  }
+
+  void routes() {
+    std::unordered_map<std::string_view, std::vector<const model::Route*>> of_service;
+    for (const model::Route& r : s_->model.routes) {
+      if (!s_->service(r.service)) quarantine("route", r.name, "there is no service " + r.service, r.service_at);
+      of_service[r.service].push_back(&r);
+    }
+    for (const auto& entry : s_->services) {
+      ServiceEntry& e = *entry;
+      auto it = of_service.find(e.name);
+      if (it == of_service.end()) {
+        model::Route all;
+        all.at = e.at;
+        e.routes.push_back(route(all, e));
+      } else {
+        for (const model::Route* r : it->second) e.routes.push_back(route(*r, e));
+      }
+      e.route_table.build(e.routes);
+    }
+  }
+
+  void rules() {
+    for (const model::PolicyRule& rule : s_->model.policy.rules) {
+      PolicyRule out;
+      out.name = rule.name;
+      out.effect = rule.effect;
+      out.mode = rule.mode;
+      out.at = rule.at;
+      out.order = static_cast<uint32_t>(s_->rules.size());
+      out.methods = rule.methods;
+      out.paths = rule.paths;
+      out.source = &rule;
+      s_->rules.push_back(out);
+      index(rule, out.order);
+    }
+  }
+
+  SnapshotPtr done() { return std::move(s_); }
+
+ private:
+  const std::string& trust_domain() const { return s_->model.mesh.trust_domain; }
+
+  void quarantine(std::string kind, std::string name, std::string status, SourcePos at) {
+    s_->quarantined.push_back({std::move(kind), std::move(name), std::move(status), at});
+  }
+
+  void endpoints(const model::Service& service, ServiceEntry& e) {
+    std::set<EndpointId> seen;
+    // Pointers are taken below: the vector must not move again.
+    e.endpoints.reserve(service.instances.size());
+    for (const model::Instance& i : service.instances) {
+      if (!i.port) continue;
+      Endpoint p;
+      p.service = &e;
+      p.node = i.node;
+      p.app_address = i.address;
+      p.port = i.port;
+      p.tags = i.tags;
+      p.weight = i.weight;
+      p.at = i.at;
+      if (i.node.empty()) {
+        p.address = i.address;
+      } else if (const NodeInfo* n = s_->node(i.node)) {
+        p.address = n->address;
+        p.mesh_port = n->mesh_port;
+        p.zone = n->zone;
+      } else {
+        p.status = "node " + i.node + " has not joined";
+      }
+      p.id = endpoint_id(e.name, p.node, p.address, p.port);
+      if (!seen.insert(p.id).second) {
+        quarantine("service", e.name, "two instances at one place", i.at);
+        continue;
+      }
+      if (!p.status.empty()) quarantine("service", e.name, p.status, i.node_at);
+      e.endpoints.push_back(std::move(p));
+      s_->by_endpoint_.emplace(e.endpoints.back().id, &e.endpoints.back());
+    }
+  }
+
+  Route route(const model::Route& r, const ServiceEntry& e) {
+    Route out;
+    out.name = r.name;
+    out.service = &e;
+    out.at = r.at;
+    out.order = static_cast<uint32_t>(e.routes.size());
+    out.match = r.match;
+    out.timeout = r.request_timeout.value_or(s_->model.defaults.timeout.request);
+    out.timeout_at = r.timeout_at;
+    if (r.to.empty()) out.to.push_back(destination({r.at, {}, 1}, e));
+    for (const model::RouteTo& to : r.to) {
+      out.to.push_back(destination(to, e));
+      // Endpoints of nodes that have not joined still show that the tags mean something.
+      if (!to.tags.empty() && std::ranges::none_of(e.endpoints, [&](const Endpoint& p) { return has_tags(p, to.tags); })) {
+        const auto& [key, value] = *to.tags.begin();
+        out.status = "no instance of " + e.name + " has the tag " + key + ": " + value;
+      }
+    }
+    for (const Destination& d : out.to) out.weight_total += d.weight;
+    if (out.weight_total == 0) out.status = "the weights sum to zero";
+    if (!out.status.empty()) quarantine("route", out.name, out.status, out.at);
+    return out;
+  }
+
+  static bool has_tags(const Endpoint& p, const model::Tags& tags) {
+    return std::ranges::all_of(tags, [&](const auto& tag) {
+      auto it = p.tags.find(tag.first);
+      return it != p.tags.end() && it->second == tag.second;
+    });
+  }
+
+  static Destination destination(const model::RouteTo& to, const ServiceEntry& e) {
+    Destination d{to.tags, to.weight, {}, to.at};
+    for (const Endpoint& p : e.endpoints)
+      if (p.status.empty() && p.weight > 0 && has_tags(p, to.tags)) d.endpoints.push_back(&p);
+    return d;
+  }
+
+  void index(const model::PolicyRule& rule, uint32_t order) {
+    bool deny = rule.effect == model::Effect::deny;
+    std::vector<uint32_t> targets;
+    for (const model::RuleTarget& t : rule.to) {
+      if (const ServiceEntry* e = s_->service(t.service)) {
+        targets.push_back(e->index);
+        continue;
+      }
+      quarantine("rule", rule.name, "there is no service " + t.service, t.at);
+      // A rule that is not what was meant may still deny, never allow.
+      if (!deny) return;
+    }
+    if (rule.to.empty()) targets.push_back(kEveryService);
+    std::vector<PrincipalId> callers;
+    for (const model::Principal& p : rule.from) callers.push_back(principal(p));
+    if (rule.from.empty()) callers.push_back(kAnyone);
+    for (uint32_t target : targets)
+      for (PrincipalId caller : callers) s_->rule_table.add(target, caller, order, deny);
+  }
+
+  PrincipalId principal(const model::Principal& p) {
+    if (p.kind == model::Principal::any) return kAnyone;
+    auto [it, fresh] = s_->principals_.emplace(spiffe_id(trust_domain(), p), PrincipalId{});
+    if (fresh) it->second = {kFirstPrincipal + static_cast<uint32_t>(s_->principals_.size()) - 1};
+    return it->second;
+  }
+
+  std::shared_ptr<Snapshot> s_ = std::make_shared<Snapshot>();
+};
+
+SnapshotPtr compile(const model::Model& model, const std::vector<NodeInfo>& nodes, Revision revision) {
+  Compiler c(model, nodes, revision);
+  c.nodes();
+  c.services();
+  c.workloads();
+  c.routes();
+  c.rules();
+  return c.done();
+}
+
+}  // namespace meshd

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// server_group.h: the live connections of one listener on one loop, HTTP/1 and HTTP/2 alike, so that they
+// can be counted, drained and closed together.
+#pragma once
+#include <cstddef>
+
+#include "base/result.h"
+#include "loop/task.h"
+
+namespace meshd {
+
+class ServerGroup;
+
+// A member from its construction to its destruction. The group must outlive its members.
+class ServerConnection {
+ public:
+  explicit ServerConnection(ServerGroup& group);
+  ServerConnection(const ServerConnection&) = delete;
+  ServerConnection& operator=(const ServerConnection&) = delete;
+
+  // No new requests: closes soon if idle, else after those under way (HTTP/1: `connection: close`; HTTP/2: GOAWAY).
+  virtual void begin_drain() = 0;
+  // Ends now.
+  virtual void close(Error why) = 0;
+  // No request is under way.
+  virtual bool idle() const = 0;
+
+ protected:
+  ~ServerConnection();
+  ServerGroup& group() { return group_; }
+
+ private:
+  friend class ServerGroup;
+  ServerGroup& group_;
+  ServerConnection* next_ = nullptr;
+  ServerConnection** prev_ = nullptr;
+};
+
+class ServerGroup {
+ public:
+  ServerGroup() = default;
+  ServerGroup(const ServerGroup&) = delete;
+  ServerGroup& operator=(const ServerGroup&) = delete;
+  ~ServerGroup();  // must be empty
+
+  size_t size() const { return size_; }
+  size_t busy() const;  // connections with a request under way
+  bool draining() const { return draining_; }
+
+  // Drains all; connections that join later are told to drain at once by asking draining().
+  void drain();
+  void close_all(Error why);
+  // True at once when there is none, else when the last one has gone. One waiter.
+  Await<bool> empty();
+
+ private:
+  friend class ServerConnection;
+  ServerConnection* first_ = nullptr;
+  ServerConnection* cursor_ = nullptr;  // the next to visit: members may go while they are told
+  size_t size_ = 0;
+  bool draining_ = false;
+  Op<bool> emptied_;
+};
+
+}  // namespace meshd

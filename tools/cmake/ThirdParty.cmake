@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # ThirdParty.cmake: one dep_<name> target per C library, always its static archive.
 
-# dep(<name> <header> <archive names...>): <header> proves the development package is there.
+# meshd_dep(<name> <header> <archives...>): <header> proves the development package is there; `a|b` is whichever exists.
 function(meshd_dep name header)
   find_path(${name}_include ${header} REQUIRED PATHS ${MESHD_DEPS}/include)
   add_library(dep_${name} INTERFACE)
   foreach(archive IN LISTS ARGN)
-    find_library(${name}_${archive} NAMES ${archive} REQUIRED PATHS ${MESHD_DEPS}/lib)
-    target_link_libraries(dep_${name} INTERFACE ${${name}_${archive}})
+    string(REPLACE "|" ";" names ${archive})
+    list(GET names 0 first)
+    find_library(${name}_${first} NAMES ${names} REQUIRED PATHS ${MESHD_DEPS}/lib)
+    target_link_libraries(dep_${name} INTERFACE ${${name}_${first}})
   endforeach()
   # /usr/include is searched anyway and must not move to the front.
   if(NOT ${name}_include STREQUAL "/usr/include")
@@ -18,7 +20,7 @@ endfunction()
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 
-meshd_dep(uv       uv.h              libuv_a.a)
+meshd_dep(uv       uv.h              libuv_a.a|libuv.a)
 meshd_dep(picojson picojson.h)
 meshd_dep(fyaml    libfyaml.h        libfyaml.a)
 meshd_dep(cares    ares.h            libcares.a)

@@ -41,7 +41,8 @@ std::optional<Extension> find_extension(const mbedtls_x509_crt& crt, std::string
   const unsigned char* end = p + crt.v3_ext.len;
   constexpr int kSequence = MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE;
   size_t size = 0;
-  while (p != nullptr && p < end && mbedtls_asn1_get_tag(&p, end, &size, kSequence) == 0) {
+  if (p == nullptr || mbedtls_asn1_get_tag(&p, end, &size, kSequence) != 0) return std::nullopt;
+  while (p < end && mbedtls_asn1_get_tag(&p, end, &size, kSequence) == 0) {
     unsigned char* next = p + size;
     if (mbedtls_asn1_get_tag(&p, next, &size, MBEDTLS_ASN1_OID) != 0) break;
     std::string_view name(reinterpret_cast<char*>(p), size);

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+// object_json.cc: each value of the model as JSON and back: writer and reader of one value stand together.
+#include "snapshot/object_json.h"
+
+namespace meshd {
+namespace {
+
+using namespace model;
+
+std::string_view word(HeaderMatchKind kind) {
+  switch (kind) {
+    case HeaderMatchKind::exact: return "exact";
+    case HeaderMatchKind::prefix: return "prefix";
+    case HeaderMatchKind::present: return "present";
+    case HeaderMatchKind::absent: return "absent";
+  }
+  return "?";
+}
+
+Json write_instance(const Instance& i, SourcePos base) {
+  Out o(base);
+  o.place("at", i.at);
+  o.text("node", i.node);
+  o.place("node_at", i.node_at);
+  o.text("address", i.address);
+  o.number("port", i.port);
+  o.text("unit", i.unit);
+  o.text("user", i.user);
+  o.text("cgroup", i.cgroup);
+  o.flag("any_local", i.any_local);
+  o.words("tags", i.tags);
+  o.number("weight", i.weight, 1);
+  return o.done();
+}
+
+Instance read_instance(const Json& j, In& parent) {
+  In in(j, parent.error(), parent.base());
+  Instance i;
+  i.at = in.place("at");
+  i.node = in.text("node");
+  i.node_at = in.place("node_at");
+  i.address = in.text("address");
+  i.port = in.number<uint16_t>("port");
+  i.unit = in.text("unit");
+  i.user = in.text("user");
+  i.cgroup = in.text("cgroup");
+  i.any_local = in.flag("any_local");
+  i.tags = in.words("tags");
+  i.weight = in.number<uint32_t>("weight", 1);
+  return i;
+}
+
+Json write_health(const Health& h, SourcePos base) {
+  Out o(base);
+  o.place("at", h.at);
+  if (h.kind == HealthKind::http) {
+    o.text("path", h.path);
+    o.number("status_min", h.status_min);
+    o.number("status_max", h.status_max);
+  }
+  o.number("interval_ms", h.interval.count());
+  o.number("timeout_ms", h.timeout.count());
+  o.number("fall", h.fall);
+  o.number("rise", h.rise);
+  return o.done();
+}
+
+Health read_health(const Json& j, In& parent) {
+  In in(j, parent.error(), parent.base());
+  Health h;
+  h.at = in.place("at");
+  h.kind = in.has("path") ? HealthKind::http : HealthKind::tcp;
+  h.path = in.text("path");
+  h.status_min = in.number<uint16_t>("status_min", h.status_min);
+  h.status_max = in.number<uint16_t>("status_max", h.status_max);
+  h.interval = in.ms("interval_ms");
+  h.timeout = in.ms("timeout_ms");
+  h.fall = in.number<uint32_t>("fall");
+  h.rise = in.number<uint32_t>("rise");
+  return h;
+}
+
+Json write_match(const Match& m, SourcePos base) {
+  Out o(base);
+  if (m.path_kind == PathMatch::exact) o.text("path_exact", m.path);
+  if (m.path_kind == PathMatch::prefix) o.text("path_prefix", m.path);
+  o.list("headers", m.headers, [&](const HeaderMatch& h) {
+    Out item(base);
+    item.place("at", h.at);
+    item.text("name", h.name);
+    item.text("kind", word(h.kind));
+    item.text("value", h.value);
+    return item.done();
+  });
+  o.texts("methods", m.methods);
+  return o.done();
+}
+
+Match read_match(const Json& j, In& parent) {
+  In in(j, parent.error(), parent.base());
+  Match m;
+  if (in.has("path_exact")) {
+    m.path_kind = PathMatch::exact;
+    m.path = in.text("path_exact");
+  } else if (in.has("path_prefix")) {
+    m.path_kind = PathMatch::prefix;
+    m.path = in.text("path_prefix");
+  }
+  in.each("headers", [&](const Json& item) {
+    In h(item, in.error(), in.base());
+    HeaderMatch out;
+    out.at = h.place("at");
+    out.name = h.text("name");
+    std::string kind = h.text("kind");
+    out.value = h.text("value");
+    bool known = false;
+    for (auto k : {HeaderMatchKind::exact, HeaderMatchKind::prefix, HeaderMatchKind::present, HeaderMatchKind::absent})
+      if (word(k) == kind) out.kind = k, known = true;
+    if (!known) h.wrong("kind");
+    m.headers.push_back(std::move(out));
+  });
+  m.methods = in.texts("methods");
+  return m;
+}
+
+}  // namespace
+
+Json write_service(const Service& s) {
+  Out o(s.at);
+  o.text("name", s.name);
+  o.text("protocol", name_of(s.protocol), name_of(Protocol::http));
+  o.number("port", s.port);
+  o.number("listen", s.listen);
+  o.place("listen_at", s.listen_at);
+  o.list("instances", s.instances, [&](const Instance& i) { return write_instance(i, s.at); });
+  if (s.health) o.value("health", write_health(*s.health, s.at));
+  o.text("balance", name_of(s.balance), name_of(Balance::least_request));
+  return o.done();
+}
+
+Service read_service(const Json& j, SourcePos at, ReadError& error) {
+  In in(j, error, at);
+  Service s;
+  s.at = at;
+  s.name = in.text("name");
+  s.protocol = in.choice("protocol", Protocol::http, 4);
+  s.port = in.number<uint16_t>("port");
+  s.listen = in.number<uint16_t>("listen");
+  s.listen_at = in.place("listen_at");
+  in.each("instances", [&](const Json& i) { s.instances.push_back(read_instance(i, in)); });
+  if (in.has("health")) s.health = read_health(in.take("health"), in);
+  s.balance = in.choice("balance", Balance::least_request, 2);
+  return s;
+}
+
+Json write_route(const Route& r) {
+  Out o(r.at);
+  o.text("name", r.name);
+  o.text("service", r.service);
+  o.place("service_at", r.service_at);
+  Json match = write_match(r.match, r.at);
+  if (!match.get<JsonObject>().empty()) o.value("match", std::move(match));
+  o.list("to", r.to, [&](const RouteTo& to) {
+    Out arm(r.at);
+    arm.place("at", to.at);
+    arm.words("tags", to.tags);
+    arm.number("weight", to.weight, 1);
+    return arm.done();
+  });
+  if (r.request_timeout) o.value("timeout_ms", json(int64_t{r.request_timeout->count()}));
+  o.place("timeout_at", r.timeout_at);
+  return o.done();
+}
+
+Route read_route(const Json& j, SourcePos at, ReadError& error) {
+  In in(j, error, at);
+  Route r;
+  r.at = at;
+  r.name = in.text("name");
+  r.service = in.text("service");
+  r.service_at = in.place("service_at");
+  if (in.has("match")) r.match = read_match(in.take("match"), in);
+  in.each("to", [&](const Json& item) {
+    In arm(item, in.error(), at);
+    RouteTo to;
+    to.at = arm.place("at");
+    to.tags = arm.words("tags");
+    to.weight = arm.number<uint32_t>("weight", 1);
+    r.to.push_back(std::move(to));
+  });
+  if (in.has("timeout_ms")) r.request_timeout = in.ms("timeout_ms");
+  r.timeout_at = in.place("timeout_at");
+  return r;
+}
+
+Json write_rule(const PolicyRule& r) {
+  Out o(r.at);
+  o.text("name", r.name);
+  o.text("effect", name_of(r.effect));
+  o.text("mode", name_of(r.mode), name_of(PolicyMode::enforce));
+  o.list("from", r.from, [&](const Principal& p) {
+    Out item(r.at);
+    item.place("at", p.at);
+    item.text(p.kind == Principal::service ? "service" : p.kind == Principal::node ? "node" : "any", p.kind == Principal::any ? "*" : p.name);
+    return item.done();
+  });
+  o.list("to", r.to, [&](const RuleTarget& t) {
+    Out item(r.at);
+    item.place("at", t.at);
+    item.text("service", t.service);
+    return item.done();
+  });
+  o.texts("methods", r.methods);
+  o.texts("paths", r.paths);
+  return o.done();
+}
+
+PolicyRule read_rule(const Json& j, SourcePos at, ReadError& error) {
+  In in(j, error, at);
+  PolicyRule r;
+  r.at = at;
+  r.name = in.text("name");
+  if (!in.has("effect")) in.wrong("effect");
+  r.effect = in.choice("effect", Effect::deny, 2);
+  r.mode = in.choice("mode", PolicyMode::enforce, 2);
+  in.each("from", [&](const Json& item) {
+    In p(item, in.error(), at);
+    Principal out;
+    out.at = p.place("at");
+    if (p.has("service")) out.name = p.text("service");
+    else if (p.has("node")) out.kind = Principal::node, out.name = p.text("node");
+    else if (p.text("any") == "*") out.kind = Principal::any;
+    else p.wrong("from");
+    r.from.push_back(std::move(out));
+  });
+  in.each("to", [&](const Json& item) {
+    In t(item, in.error(), at);
+    RuleTarget out;
+    out.at = t.place("at");
+    out.service = t.text("service");
+    r.to.push_back(std::move(out));
+  });
+  r.methods = in.texts("methods");
+  r.paths = in.texts("paths");
+  return r;
+}
+
+Json write_mesh(const Model& m) {
+  Out o;
+  o.text("file", m.file);
+  o.text("name", m.mesh.name);
+  o.text("trust_domain", m.mesh.trust_domain);
+  o.flag("permissive", m.mesh.mtls == Mtls::permissive);
+  o.flag("transparent", m.mesh.interception == Interception::transparent);
+  o.number("http_port", m.mesh.http_port);
+  o.number("leaf_lifetime_ms", m.mesh.leaf_lifetime.count());
+  o.number("root_lifetime_ms", m.mesh.root_lifetime.count());
+  o.text("control", m.server.control);
+  o.text("dashboard", m.server.dashboard);
+  o.number("request_timeout_ms", m.defaults.timeout.request.count());
+  o.number("connect_timeout_ms", m.defaults.timeout.connect.count());
+  o.number("idle_timeout_ms", m.defaults.timeout.idle.count());
+  o.text("policy_default", name_of(m.policy.default_effect));
+  const AccessLog& log = m.telemetry.access_log;
+  o.text("access_log_format", log.format == AccessLogFormat::text ? "text" : "json", "json");
+  o.text("access_log_output", log.output, "stdout");
+  o.text("access_log_only", log.only);
+  return o.done();
+}
+
+void read_mesh(const Json& j, Model& m, ReadError& error) {
+  In in(j, error);
+  m.file = in.text("file");
+  m.mesh.name = in.text("name");
+  m.mesh.trust_domain = in.text("trust_domain");
+  m.mesh.mtls = in.flag("permissive") ? Mtls::permissive : Mtls::strict;
+  m.mesh.interception = in.flag("transparent") ? Interception::transparent : Interception::explicit_listeners;
+  m.mesh.http_port = in.number<uint16_t>("http_port");
+  m.mesh.leaf_lifetime = in.ms("leaf_lifetime_ms");
+  m.mesh.root_lifetime = in.ms("root_lifetime_ms");
+  m.server.control = in.text("control");
+  m.server.dashboard = in.text("dashboard");
+  m.defaults.timeout.request = in.ms("request_timeout_ms");
+  m.defaults.timeout.connect = in.ms("connect_timeout_ms");
+  m.defaults.timeout.idle = in.ms("idle_timeout_ms");
+  m.policy.default_effect = in.choice("policy_default", Effect::deny, 2);
+  AccessLog& log = m.telemetry.access_log;
+  std::string format = in.text("access_log_format", "json");
+  if (format != "json" && format != "text") in.wrong("access_log_format");
+  log.format = format == "text" ? AccessLogFormat::text : AccessLogFormat::json;
+  log.output = in.text("access_log_output", "stdout");
+  log.only = in.text("access_log_only");
+}
+
+Json write_node(const NodeInfo& n) {
+  Out o;
+  o.text("name", n.name);
+  o.text("address", n.address);
+  o.number("mesh_port", n.mesh_port);
+  o.text("zone", n.zone);
+  return o.done();
+}
+
+NodeInfo read_node(const Json& j, ReadError& error) {
+  In in(j, error);
+  NodeInfo n;
+  n.name = in.text("name");
+  n.address = in.text("address");
+  n.mesh_port = in.number<uint16_t>("mesh_port");
+  n.zone = in.text("zone");
+  return n;
+}
+
+}  // namespace meshd

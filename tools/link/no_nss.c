@@ -7,6 +7,7 @@
 // tools/check-symbols proves that nothing of glibc's NSS is left in the program.
 
 #include <errno.h>
+#include <grp.h>
 #include <netdb.h>
 #include <pwd.h>
 #include <stddef.h>
@@ -49,6 +50,12 @@ int getpwuid_r(uid_t user, struct passwd* entry, char* buffer, size_t size, stru
   (void)user, (void)entry, (void)buffer, (void)size;
   *result = NULL;
   return 0;  // "no such user", as getpwuid_r(3) says it.
+}
+
+int getgrgid_r(gid_t group, struct group* entry, char* buffer, size_t size, struct group** result) {
+  (void)group, (void)entry, (void)buffer, (void)size;
+  *result = NULL;
+  return 0;  // "no such group", the same.
 }
 
 void* dlopen(const char* file, int mode) {

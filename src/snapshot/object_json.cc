@@ -153,7 +153,7 @@ Service read_service(const Json& j, SourcePos at, ReadError& error) {
   return s;
 }
 
-Json write_route(const Route& r) {
+Json write_route(const model::Route& r) {
   Out o(r.at);
   o.text("name", r.name);
   o.text("service", r.service);
@@ -172,9 +172,9 @@ Json write_route(const Route& r) {
   return o.done();
 }
 
-Route read_route(const Json& j, SourcePos at, ReadError& error) {
+model::Route read_route(const Json& j, SourcePos at, ReadError& error) {
   In in(j, error, at);
-  Route r;
+  model::Route r;
   r.at = at;
   r.name = in.text("name");
   r.service = in.text("service");
@@ -193,7 +193,7 @@ Route read_route(const Json& j, SourcePos at, ReadError& error) {
   return r;
 }
 
-Json write_rule(const PolicyRule& r) {
+Json write_rule(const model::PolicyRule& r) {
   Out o(r.at);
   o.text("name", r.name);
   o.text("effect", name_of(r.effect));
@@ -215,9 +215,9 @@ Json write_rule(const PolicyRule& r) {
   return o.done();
 }
 
-PolicyRule read_rule(const Json& j, SourcePos at, ReadError& error) {
+model::PolicyRule read_rule(const Json& j, SourcePos at, ReadError& error) {
   In in(j, error, at);
-  PolicyRule r;
+  model::PolicyRule r;
   r.at = at;
   r.name = in.text("name");
   if (!in.has("effect")) in.wrong("effect");

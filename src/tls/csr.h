@@ -10,7 +10,7 @@
 
 namespace meshd {
 
-// A request with an empty subject, signed by `key`; "CERTIFICATE REQUEST" PEM.
+// A request that says nothing but the key, signed by `key`; "CERTIFICATE REQUEST" PEM.
 Result<std::string> make_csr(const KeyPair& key);
 
 // Checks the request's own signature (proof that the sender holds the private key) and returns the public key.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tls/digest.h"
 
-#include <mbedtls/constant_time.h>
 #include <mbedtls/sha256.h>
+extern "C" {  // this one does not say so itself
+#include <mbedtls/constant_time.h>
+}
 
 #include "base/encode.h"
 

@@ -68,6 +68,8 @@ if(llhttp_source)
   add_library(llhttp STATIC ${llhttp_source}/api.c ${llhttp_source}/http.c ${llhttp_source}/llhttp.c)
   target_include_directories(llhttp PRIVATE ${llhttp_include})
   target_compile_options(llhttp PRIVATE -w)
+  # Until 9.0 strictness was a choice at build time, and the default was lenient.
+  target_compile_definitions(llhttp PUBLIC LLHTTP_STRICT_MODE=1)
   add_library(dep_llhttp INTERFACE)
   target_link_libraries(dep_llhttp INTERFACE llhttp)
   target_include_directories(dep_llhttp SYSTEM INTERFACE ${llhttp_include})

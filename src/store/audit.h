@@ -13,11 +13,11 @@ namespace meshd::store {
 class Database;
 
 struct AuditRecord {
-  uint64_t number = 0;    // from 1, without gaps
+  uint64_t number = 0;  // from 1, without gaps
   UnixSeconds time = 0;
-  std::string who;        // "uid:0", "node.n2", "operator:alice"
-  std::string what;       // "token.create", "config.apply"
-  std::string detail;     // JSON; never a secret
+  std::string who;     // "uid:0", "node.n2", "operator:alice"
+  std::string what;    // "token.create", "config.apply"
+  std::string detail;  // JSON; never a secret
   std::string hash;
 };
 

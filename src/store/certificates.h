@@ -12,9 +12,9 @@ namespace meshd::store {
 class Database;
 
 struct CertificateRecord {
-  std::string serial;       // hex
+  std::string serial;  // hex
   std::string spiffe_id;
-  std::string node;         // the node that asked
+  std::string node;  // the node that asked
   UnixSeconds not_before = 0;
   UnixSeconds not_after = 0;
   UnixSeconds issued_at = 0;  // 0: now

@@ -17,10 +17,14 @@ struct sqlite3;
 
 namespace meshd::store {
 
+// "mshd": tells our files from other programs' (https://sqlite.org/fileformat2.html#application_id).
+inline constexpr int64_t kApplicationId = 0x6d736864;
+
 class Database {
  public:
   // Opens or creates `path` with mode 0600: WAL, synchronous=FULL, foreign keys, and a check of the whole file.
-  // Errors: permission, io (damaged, not a database), exhausted (disk full), conflict (busy).
+  // Errors: permission, io (damaged, not a database), exhausted (disk full), conflict (busy, or another
+  // program's database, which stays untouched).
   static Outcome<std::unique_ptr<Database>> open(const std::string& path);
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -48,6 +52,7 @@ class Database {
  private:
   friend class Statement;
   explicit Database(std::string path) : path_(std::move(path)) {}
+  Outcome<> recognise();
   Outcome<> configure();
   Outcome<> check();
   void put_back(sqlite3_stmt* handle);

@@ -15,15 +15,15 @@ class Database;
 
 struct NodeRecord {
   std::string name;
-  std::string address;          // where other nodes reach it
+  std::string address;  // where other nodes reach it
   uint16_t mesh_port = 0;
   std::string zone;
   std::string spiffe_id;
   UnixSeconds joined_at = 0;
-  UnixSeconds last_seen = 0;    // 0: never since it joined
-  Revision acked;               // the newest snapshot it said it acts on
-  std::string state;            // its last status report, JSON; may be empty
-  std::string version;          // of its meshd
+  UnixSeconds last_seen = 0;  // 0: never since it joined
+  Revision acked;             // the newest snapshot it said it acts on
+  std::string state;          // its last status report, JSON; may be empty
+  std::string version;        // of its meshd
 };
 
 // What a node's acknowledgement changes.

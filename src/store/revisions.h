@@ -15,13 +15,13 @@ namespace meshd::store {
 class Database;
 
 struct ConfigRevision {
-  Revision number;      // grows, never reused
-  std::string text;     // the YAML file as it was; empty in lists
+  Revision number;   // grows, never reused
+  std::string text;  // the YAML file as it was; empty in lists
   std::string author;
   std::string message;
   UnixSeconds time = 0;
-  std::string hash;     // over the previous revision's hash and all of the above
-  uint64_t bytes = 0;   // of the text
+  std::string hash;    // over the previous revision's hash and all of the above
+  uint64_t bytes = 0;  // of the text
 };
 
 struct NewRevision {

@@ -11,8 +11,8 @@ namespace meshd::store {
 std::span<const char* const> schema_steps();
 
 // Brings `db` to the newest version, all steps in one transaction; an older database with data in it is copied
-// first to PATH.schema<N>.bak. Errors: unsupported_version (made by a newer meshd), conflict (another program's
-// database), and those of the disk; on error the database is as it was.
+// first to PATH.schema<N>.bak. Errors: unsupported_version (made by a newer meshd), and those of the
+// disk; on error the database is as it was.
 Outcome<> migrate(Database& db, std::span<const char* const> steps);
 
 }  // namespace meshd::store

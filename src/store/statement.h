@@ -74,7 +74,7 @@ class Statement {
 
   Database* db_;
   sqlite3_stmt* handle_;
-  int error_;  // the first one, as SQLite's result code
+  int error_;      // the first one, as SQLite's result code
   int bound_ = 0;  // parameters bound so far
 };
 

@@ -14,13 +14,13 @@ class Database;
 
 struct TokenRecord {
   std::string id;
-  std::string secret_hash;                 // compared as bytes
-  UnixSeconds created_at = 0;              // 0: now
+  std::string secret_hash;     // compared as bytes
+  UnixSeconds created_at = 0;  // 0: now
   UnixSeconds expires_at = 0;
-  std::optional<std::string> node;         // only this node may use it
+  std::optional<std::string> node;  // only this node may use it
   std::string created_by;
-  std::optional<UnixSeconds> used_at;      // by consume()
-  std::optional<std::string> used_by;      // by consume()
+  std::optional<UnixSeconds> used_at;  // by consume()
+  std::optional<std::string> used_by;  // by consume()
 };
 
 struct TokenUse {

@@ -9,8 +9,8 @@
 namespace meshd {
 namespace {
 
-constexpr size_t kStep = 64;       // a cache line
-constexpr size_t kClasses = 32;    // frames up to 2 KiB are kept; larger ones go to malloc
+constexpr size_t kStep = 64;     // a cache line
+constexpr size_t kClasses = 32;  // frames up to 2 KiB are kept; larger ones go to malloc
 #if __has_feature(address_sanitizer)
 constexpr size_t kKeepPerClass = 0;  // every frame from malloc, so that the sanitizer sees its end
 #else

@@ -40,9 +40,9 @@ struct Loop::Impl {
   std::vector<std::move_only_function<void()>> mail;
   bool mail_closed = false;
 
-  TimerWheel wheel{Instant{static_cast<int64_t>(uv_hrtime())}};
+  TimerWheel wheel{Instant{}};
 
-  Instant now() const { return {static_cast<int64_t>(uv_now(&uv)) * 1'000'000}; }
+  Instant turn;  // when this turn's work began: one look at the clock for all of it
 
   void drain();
   void arm_timer();
@@ -50,6 +50,7 @@ struct Loop::Impl {
 };
 
 void Loop::Impl::drain() {
+  turn.ns = static_cast<int64_t>(uv_hrtime());
   for (int round = 0; round < kRoundsPerTurn; ++round) {
     if (ready.empty() && turn_ends.empty()) break;
     std::swap(ready, running);
@@ -77,13 +78,14 @@ void Loop::Impl::arm_timer() {
   // A timer that is due earlier than needed only wakes the loop once more than it must: leave it.
   if (at < 0 || (timer_at >= 0 && timer_at < at)) return;
   timer_at = at;
-  int64_t ms = (at - now().ns + 999'999) / 1'000'000;
+  int64_t ms = (at - turn.ns + 999'999) / 1'000'000;
   uv_timer_start(
       &timer,
       [](uv_timer_t* t) {
         auto& self = *static_cast<Impl*>(t->data);
         self.timer_at = -1;
-        self.wheel.advance(self.now());
+        self.turn.ns = static_cast<int64_t>(uv_hrtime());
+        self.wheel.advance(self.turn);
       },
       ms > 0 ? static_cast<uint64_t>(ms) : 0, 0);
 }
@@ -104,7 +106,8 @@ Loop::Loop() : impl_(std::make_unique<Impl>()) {
     log::error("cannot make an event loop; is the limit of open files reached?");
     std::abort();
   }
-  i.wheel = TimerWheel(i.now());
+  i.turn.ns = static_cast<int64_t>(uv_hrtime());
+  i.wheel = TimerWheel(i.turn);
   uv_prepare_init(&i.uv, &i.prepare);
   uv_check_init(&i.uv, &i.check);
   uv_idle_init(&i.uv, &i.idle);
@@ -158,7 +161,7 @@ Loop& Loop::current() {
   return *current_loop;
 }
 
-Instant Loop::now() const { return impl_->now(); }
+Instant Loop::now() const { return impl_->turn; }
 
 bool Loop::post(std::move_only_function<void()> message) {
   {
@@ -221,7 +224,7 @@ void spawn(Task<void> task) {
 
 void Timer::start(milliseconds after) {
   Loop::Impl& loop = Loop::current().impl();
-  loop.wheel.add(*this, loop.now(), after);
+  loop.wheel.add(*this, loop.turn, after);
 }
 
 void Timer::stop() { TimerWheel::remove(*this); }

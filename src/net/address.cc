@@ -38,7 +38,8 @@ Result<SocketAddress> SocketAddress::from_ip(std::string_view ip, uint16_t port)
 
 Result<SocketAddress> SocketAddress::parse(std::string_view text) {
   size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return fail(Errc::invalid_argument, Side::self, "address without a port");
+  if (colon == std::string_view::npos)
+    return fail(Errc::invalid_argument, Side::self, "address without a port");
   std::string_view host = text.substr(0, colon);
   std::string_view digits = text.substr(colon + 1);
   uint16_t port = 0;

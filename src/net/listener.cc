@@ -65,14 +65,15 @@ struct Listener::Impl {
   int fd = -1;
   Accept accept;
   SocketAddress local;
-  bool owned = true;       // false once the Listener is gone
+  bool owned = true;  // false once the Listener is gone
   bool closing = false;
   bool closed = false;     // libuv has let go of poll
   bool exhausted = false;  // said so in the log already
   Timer resume{[](void* self) { static_cast<Impl*>(self)->listen_on(); }, this};
 
   void listen_on() {
-    uv_poll_start(&poll, UV_READABLE, [](uv_poll_t* p, int, int) { static_cast<Impl*>(p->data)->accept_some(); });
+    uv_poll_start(&poll, UV_READABLE,
+                  [](uv_poll_t* p, int, int) { static_cast<Impl*>(p->data)->accept_some(); });
   }
   void accept_some();
 };

@@ -10,8 +10,8 @@ namespace {
 struct Channel {
   ChunkQueue bytes;
   size_t capacity;
-  bool finished = false;         // the writer sent its end
-  std::optional<Error> broken;   // either end was closed
+  bool finished = false;        // the writer sent its end
+  std::optional<Error> broken;  // either end was closed
   size_t write_size = 0;
   Op<Result<Chunk>> read_op;
   Op<Result<size_t>> write_op;
@@ -28,7 +28,8 @@ struct Channel {
 
 class PipeEnd final : public ByteStream {
  public:
-  PipeEnd(std::shared_ptr<Channel> in, std::shared_ptr<Channel> out) : in_(std::move(in)), out_(std::move(out)) {}
+  PipeEnd(std::shared_ptr<Channel> in, std::shared_ptr<Channel> out)
+      : in_(std::move(in)), out_(std::move(out)) {}
   ~PipeEnd() override { close({Errc::cancelled, Side::self, "stream destroyed"}); }
 
   Await<Result<Chunk>> read() override {

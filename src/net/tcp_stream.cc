@@ -55,10 +55,10 @@ struct TcpStream::Impl final : TurnEnd {
   };
   Loop& loop = Loop::current();
   SocketAddress local, peer;
-  bool owned = true;         // false once the TcpStream is gone
-  bool freed = false;        // libuv has closed the handle
+  bool owned = true;   // false once the TcpStream is gone
+  bool freed = false;  // libuv has closed the handle
   bool closing = false;
-  bool at_end = false;       // the peer sent its end
+  bool at_end = false;  // the peer sent its end
   bool reading = false;
   bool finish_asked = false;
   bool finish_sent = false;
@@ -69,7 +69,7 @@ struct TcpStream::Impl final : TurnEnd {
   ChunkQueue inbox;
   Op<Result<Chunk>> read_op;
   ChunkQueue outbox;
-  size_t write_size = 0;     // of the waiting write
+  size_t write_size = 0;            // of the waiting write
   size_t write_size_in_flight = 0;  // bytes of the outbox that libuv is writing
   Op<Result<size_t>> write_op;
   Op<Result<>> finish_op;
@@ -110,8 +110,10 @@ void TcpStream::Impl::on_read(ssize_t n) {
   if (n > 0) {
     total_read += static_cast<uint64_t>(n);
     Chunk c = read_slab().take(static_cast<size_t>(n));
-    if (read_op.waiting() && !read_op.filled()) read_op.complete(std::move(c));
-    else inbox.push(std::move(c));
+    if (read_op.waiting() && !read_op.filled())
+      read_op.complete(std::move(c));
+    else
+      inbox.push(std::move(c));
   } else if (n == UV_ENOBUFS) {
     // A second turn with a full inbox: stop asking the kernel until somebody reads.
     uv_read_stop(&stream);
@@ -226,7 +228,8 @@ void TcpStream::Impl::shut(Error why) {
     self->freed = true;
     if (!self->owned) delete self;
   };
-  if (handle.type == UV_TCP && why.code == Errc::reset && !finish_sent && uv_tcp_close_reset(&tcp, closed) == 0)
+  if (handle.type == UV_TCP && why.code == Errc::reset && !finish_sent &&
+      uv_tcp_close_reset(&tcp, closed) == 0)
     return;
   uv_close(&handle, closed);
 }
@@ -325,11 +328,11 @@ struct Connecting {
   uv_poll_t poll;
   int fd;
   Op<Result<int>> done;
-  Timer deadline{[](void* self) {
-                   static_cast<Connecting*>(self)->settle(
-                       fail(Errc::timeout, Side::upstream, "connect timed out"));
-                 },
-                 this};
+  Timer deadline{
+      [](void* self) {
+        static_cast<Connecting*>(self)->settle(fail(Errc::timeout, Side::upstream, "connect timed out"));
+      },
+      this};
 
   void settle(Result<int> result) {
     if (done.filled() || settled) return;
@@ -362,8 +365,10 @@ Task<Result<std::unique_ptr<TcpStream>>> tcp_connect(SocketAddress to, milliseco
       int error = 0;
       socklen_t size = sizeof error;
       getsockopt(self.fd, SOL_SOCKET, SO_ERROR, &error, &size);
-      if (error != 0) self.settle(fail(error_from_uv(-error, Side::upstream)));
-      else self.settle(self.fd);
+      if (error != 0)
+        self.settle(fail(error_from_uv(-error, Side::upstream)));
+      else
+        self.settle(self.fd);
     });
     c.deadline.start(limit);
     Result<int> connected = co_await c.done;

@@ -20,10 +20,11 @@ namespace meshd {
 
 // What one node is, fixed while it runs.
 struct NodeSettings {
-  std::string name;            // "n1"
+  std::string name;  // "n1"
   std::string trust_domain;
-  SocketAddress mesh;          // 15008, on the node's address
-  std::string local_ip;        // where explicit listeners are bound: the node's address if it is loopback, else 127.0.0.1
+  SocketAddress mesh;  // 15008, on the node's address
+  std::string
+      local_ip;  // where explicit listeners are bound: the node's address if it is loopback, else 127.0.0.1
   unsigned threads = 1;
 };
 

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// data_plane.cc: stage 1 of 8, accept: which ports are open for whom; and the swap of what a loop acts on.
+#include "proxy/data_plane.h"
+
+#include <ctime>
+
+#include "base/log.h"
+
+namespace meshd {
+namespace {
+
+// Before the first snapshot: no service, no rule; everything is refused.
+SnapshotPtr empty_snapshot() { return compile(model::Model(), {}, Revision{0}); }
+
+uint64_t seed() {
+  std::string bytes = random_bytes(8);
+  uint64_t value = 0;
+  for (char c : bytes) value = value << 8 | static_cast<unsigned char>(c);
+  return value;
+}
+
+// The explicit ports that a snapshot asks for on every node.
+std::map<uint16_t, OutboundPort> ports_of(const Snapshot& s) {
+  std::map<uint16_t, OutboundPort> ports;
+  if (s.revision.value == 0) return ports;
+  if (s.model.mesh.http_port != 0)
+    ports[s.model.mesh.http_port] = {{}, false, "http:" + std::to_string(s.model.mesh.http_port)};
+  for (const auto& service : s.services) {
+    if (service->listen == 0) continue;
+    ports[service->listen] = {service->name, service->opaque(),
+                              service->name + ":" + std::to_string(service->listen)};
+  }
+  return ports;
+}
+
+bool same_port(const OutboundPort& a, const OutboundPort& b) {
+  return a.service == b.service && a.opaque == b.opaque;
+}
+
+}  // namespace
+
+DataPlane::DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls,
+                     std::function<void(std::vector<AccessRecord>)> ship)
+    : loop_(loop),
+      settings_(settings),
+      node_id_(meshd::node_id(settings.trust_domain, settings.name)),
+      tls_(std::move(tls)),
+      ship_(std::move(ship)),
+      golden_(registry_),
+      handshakes_refused_(registry_.counters({"meshd_handshakes_refused_total",
+                                              "Mesh connections refused before a request, by reason.",
+                                              {"reason"}})),
+      random_(seed()),
+      peers_(settings.trust_domain),
+      inbound_(*this),
+      upstreams_(settings.name, mesh_, inbound_) {
+  mesh_.set_tls(tls_.client);
+  auto owners = std::make_shared<OwnerTable>();
+  owners->node = node_id_;
+  swap(empty_snapshot(), std::move(owners));
+}
+
+DataPlane::~DataPlane() { loop_.forget(*this); }
+
+Outcome<> DataPlane::listen_mesh() {
+  auto listener = Listener::open(settings_.mesh, [this](std::unique_ptr<TcpStream> connection) {
+    spawn(inbound_.serve(std::move(connection)));
+  });
+  if (!listener) return fail(listener.error());
+  mesh_listener_ = std::move(*listener);
+  return {};
+}
+
+std::vector<ListenProblem> DataPlane::swap(SnapshotPtr snapshot, std::shared_ptr<const OwnerTable> owners) {
+  auto* fresh = new LoopSnapshot;
+  snapshot_ = SnapshotRef(fresh);
+  fresh->shared = std::move(snapshot);
+  fresh->owners = std::move(owners);
+  const model::AccessLog& access_log = fresh->shared->model.telemetry.access_log;
+  fresh->log_on = access_log.output != "none" && fresh->shared->revision.value != 0;
+  if (auto filter = AccessFilter::parse(access_log.only)) fresh->log_filter = std::move(*filter);
+  states_.retain(*fresh->shared);
+  upstreams_.retain(*fresh->shared);
+  golden_.set_snapshot_revision(fresh->shared->revision.value);
+  return listen_for(*fresh->shared);
+}
+
+void DataPlane::set_owners(std::shared_ptr<const OwnerTable> owners) {
+  swap(snapshot_->shared, std::move(owners));
+}
+
+// Ports that stay keep their listeners: no connection is lost to a change elsewhere in the file.
+std::vector<ListenProblem> DataPlane::listen_for(const Snapshot& snapshot) {
+  std::vector<ListenProblem> problems;
+  std::map<uint16_t, OutboundPort> wanted = ports_of(snapshot);
+  std::erase_if(ports_, [&](const auto& entry) {
+    auto it = wanted.find(entry.first);
+    return it == wanted.end() || !same_port(it->second, entry.second.port);
+  });
+  for (auto& [number, port] : wanted) {
+    if (ports_.contains(number)) continue;
+    auto at = SocketAddress::from_ip(settings_.local_ip, number);
+    if (!at) continue;
+    auto accept = [this, port = port](std::unique_ptr<TcpStream> connection) {
+      spawn(serve_outbound(*this, std::move(connection), port));
+    };
+    auto listener = Listener::open(*at, std::move(accept));
+    if (!listener)
+      problems.push_back({port.label, listener.error().what});
+    else
+      ports_[number] = {std::move(*listener), port};
+  }
+  return problems;
+}
+
+void DataPlane::set_tls(NodeTls tls) {
+  tls_ = std::move(tls);
+  mesh_.set_tls(tls_.client);
+  upstreams_.retire_all();
+}
+
+void DataPlane::log(AccessRecord record) {
+  records_.push_back(std::move(record));
+  loop_.at_turn_end(*this);
+}
+
+void DataPlane::turn_end() {
+  if (!records_.empty()) ship_(std::exchange(records_, {}));
+}
+
+void DataPlane::count_refused_handshake(const Error& why) {
+  handshakes_refused_.with({name_of(why.code)}).add();
+}
+
+int64_t DataPlane::wall_ms() const {
+  timespec t{};
+  clock_gettime(CLOCK_REALTIME, &t);
+  return int64_t{t.tv_sec} * 1000 + t.tv_nsec / 1'000'000;
+}
+
+Task<void> DataPlane::drain(milliseconds deadline) {
+  mesh_listener_.reset();
+  ports_.clear();
+  outbound_group_.drain();
+  inbound_group_.drain();
+  Timer limit([](void* self) { static_cast<DataPlane*>(self)->shut(); }, this);
+  limit.start(deadline);
+  co_await outbound_group_.empty();
+  mesh_.drain();
+  upstreams_.retire_all();
+  co_await inbound_group_.empty();
+}
+
+void DataPlane::shut() {
+  Error why{Errc::draining, Side::self, "shutting down"};
+  mesh_listener_.reset();
+  ports_.clear();
+  outbound_group_.close_all(why);
+  inbound_group_.close_all(why);
+  upstreams_.retire_all();
+  mesh_.close(why);
+}
+
+}  // namespace meshd

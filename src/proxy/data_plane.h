@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// data_plane.h: everything one data loop has: listeners, the current snapshot, pools, live state, metrics.
+// Nothing here is shared with another thread.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/random.h"
+#include "http/server_group.h"
+#include "loop/loop.h"
+#include "net/listener.h"
+#include "proxy/data_loops.h"
+#include "proxy/endpoint_state.h"
+#include "proxy/inbound.h"
+#include "proxy/loop_snapshot.h"
+#include "proxy/mesh_client.h"
+#include "proxy/outbound.h"
+#include "proxy/upstreams.h"
+#include "telemetry/golden.h"
+
+namespace meshd {
+
+class DataPlane final : TurnEnd {
+ public:
+  // `ship` takes access records off this loop.
+  DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls,
+            std::function<void(std::vector<AccessRecord>)> ship);
+  DataPlane(const DataPlane&) = delete;
+  DataPlane& operator=(const DataPlane&) = delete;
+  ~DataPlane();
+
+  // ---- what the control thread sends (data_loops.cc)
+  Outcome<> listen_mesh();
+  // Acts on `snapshot` from the next request on; opens and closes explicit listeners. Gives what could not be opened.
+  std::vector<ListenProblem> swap(SnapshotPtr snapshot, std::shared_ptr<const OwnerTable> owners);
+  void set_owners(std::shared_ptr<const OwnerTable> owners);
+  void set_tls(NodeTls tls);
+  void set_down(std::shared_ptr<const DownEndpoints> down) { states_.set_down(std::move(down)); }
+  MetricsCopy metrics() { return registry_.snapshot(); }
+  // Stops accepting and lets what is under way finish, at most `deadline`.
+  Task<void> drain(milliseconds deadline);
+  // Ends everything now.
+  void shut();
+
+  // ---- what the stages use
+  Loop& loop() { return loop_; }
+  const NodeSettings& settings() const { return settings_; }
+  const SpiffeId& node_id() const { return node_id_; }
+  const SnapshotRef& snapshot() const { return snapshot_; }
+  PeerTable& peers() { return peers_; }
+  EndpointStates& states() { return states_; }
+  Upstreams& upstreams() { return upstreams_; }
+  GoldenMetrics& golden() { return golden_; }
+  FastRandom& random() { return random_; }
+  uint32_t& turn(const ServiceEntry& s) { return turns_[s.name]; }
+  ServerGroup& outbound_group() { return outbound_group_; }
+  ServerGroup& inbound_group() { return inbound_group_; }
+  std::shared_ptr<const TlsContext> server_tls() const { return tls_.server; }
+  void log(AccessRecord record);
+  void count_refused_handshake(const Error& why);
+  int64_t wall_ms() const;  // Unix time
+
+ private:
+  void turn_end() override;
+  std::vector<ListenProblem> listen_for(const Snapshot& snapshot);
+
+  struct OpenPort {
+    std::unique_ptr<Listener> listener;
+    OutboundPort port;
+  };
+
+  Loop& loop_;
+  NodeSettings settings_;
+  SpiffeId node_id_;
+  NodeTls tls_;
+  std::function<void(std::vector<AccessRecord>)> ship_;
+  Registry registry_;
+  GoldenMetrics golden_;
+  Family<Counter>& handshakes_refused_;
+  FastRandom random_;
+  PeerTable peers_;
+  SnapshotRef snapshot_;
+  EndpointStates states_;
+  std::unordered_map<std::string, uint32_t> turns_;
+  MeshClients mesh_;
+  Inbound inbound_;
+  Upstreams upstreams_;
+  ServerGroup outbound_group_, inbound_group_;
+  std::unique_ptr<Listener> mesh_listener_;
+  std::map<uint16_t, OpenPort> ports_;
+  std::vector<AccessRecord> records_;
+};
+
+}  // namespace meshd

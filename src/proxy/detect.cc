@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// detect.cc: stage 3 of 8. HTTP/1 or HTTP/2?
+// Reads the first bytes; hands them on with the stream.
+#include "proxy/detect.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "http/h1_server.h"
+#include "http/h2_service.h"
+#include "loop/loop.h"
+
+namespace meshd {
+namespace {
+
+constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+// A stream with some bytes put back in front of it.
+class Unread final : public ByteStream {
+ public:
+  Unread(std::unique_ptr<ByteStream> inner, Chunk first)
+      : inner_(std::move(inner)), first_(std::move(first)) {}
+  Await<Result<Chunk>> read() override {
+    if (!first_.empty()) return std::exchange(first_, Chunk());
+    return inner_->read();
+  }
+  Await<Result<size_t>> write(Chunks chunks) override { return inner_->write(std::move(chunks)); }
+  Await<Result<>> finish() override { return inner_->finish(); }
+  void close(Error why) override {
+    first_ = Chunk();
+    inner_->close(why);
+  }
+  bool ready() const override { return !first_.empty() || inner_->ready(); }
+  size_t queued() const override { return inner_->queued(); }
+
+ private:
+  std::unique_ptr<ByteStream> inner_;
+  Chunk first_;
+};
+
+// While the protocol is unknown the connection belongs to the group too, so that a drain finds it.
+class Undecided final : public ServerConnection {
+ public:
+  Undecided(ServerGroup& group, ByteStream& stream) : ServerConnection(group), stream_(stream) {
+    deadline_.start(kHeadDeadline);
+  }
+  ~Undecided() = default;
+  void begin_drain() override { close({Errc::draining, Side::self, "shutting down"}); }
+  void close(Error why) override { stream_.close(why); }
+  bool idle() const override { return true; }
+
+ private:
+  ByteStream& stream_;
+  Timer deadline_{[](void* self) {
+                    static_cast<Undecided*>(self)->close({Errc::timeout, Side::client, "no request came"});
+                  },
+                  this};
+};
+
+}  // namespace
+
+Task<void> serve_detected(std::unique_ptr<ByteStream> stream, Service& service, ServerGroup& group,
+                          Chunk initial) {
+  {
+    Undecided waiting(group, *stream);
+    // One byte mostly decides: only HTTP/2's preface and unusual methods begin with "P", "PR", "PRI".
+    while (initial.empty() || (initial.size() < kPreface.size() && kPreface.starts_with(initial.view()))) {
+      Result<Chunk> more = co_await stream->read();
+      if (!more || more->empty()) {
+        if (initial.empty()) co_return;  // came and went without a word
+        break;
+      }
+      if (initial.empty())
+        initial = std::move(*more);
+      else
+        initial = Chunk::copy(std::string(initial.view()).append(more->view()));
+    }
+  }
+  if (initial.view().starts_with(kPreface)) {
+    auto whole = std::make_unique<Unread>(std::move(stream), std::move(initial));
+    co_await serve_h2(std::move(whole), service, group, H2ServerOptions());
+    co_return;
+  }
+  H1ServerOptions options;
+  options.initial = std::move(initial);
+  co_await serve_h1(std::move(stream), service, group, std::move(options));
+}
+
+}  // namespace meshd

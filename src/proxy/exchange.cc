@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// exchange.cc: first and last things of an exchange: accept, answers of our own, relay of the response, record.
+#include "proxy/exchange.h"
+
+#include "proxy/data_plane.h"
+
+namespace meshd {
+namespace {
+
+// The response's content on its way to the client, and the exchange's last home: the end of the content, an
+// error, or the destruction of this body before its end (the client is gone) completes the record.
+class RelayedBody final : public Body {
+ public:
+  RelayedBody(ExchangePtr x, std::unique_ptr<Body> inner) : x_(std::move(x)), inner_(std::move(inner)) {}
+  ~RelayedBody() override {
+    if (!x_->recorded && !x_->error) x_->error = Error{Errc::cancelled, Side::client, "the client went away"};
+  }
+
+  Await<Result<Chunk>> pull() override {
+    Await<Result<Chunk>> next = inner_->pull();
+    // Most pulls find their bytes there already: no frame for those.
+    if (next.await_ready()) return pulled(next.await_resume());
+    return pull_slowly(std::move(next));
+  }
+  void close(Error why) override {
+    if (!x_->error) x_->error = why;
+    inner_->close(why);
+  }
+  std::optional<uint64_t> length() const override { return inner_->length(); }
+  const Fields* trailers() const override { return inner_->trailers(); }
+
+ private:
+  Task<Result<Chunk>> pull_slowly(Await<Result<Chunk>> next) {
+    Result<Chunk> chunk = co_await next;
+    co_return pulled(std::move(chunk));
+  }
+  Result<Chunk> pulled(Result<Chunk> chunk) {
+    if (!chunk) {
+      if (!x_->error) x_->error = chunk.error();
+      record(*x_);
+    } else if (chunk->empty()) {
+      record(*x_);
+    } else {
+      x_->bytes_out += chunk->size();
+    }
+    return chunk;
+  }
+
+  ExchangePtr x_;
+  std::unique_ptr<Body> inner_;
+};
+
+// The request's content on its way up: counts.
+class CountedBody final : public Body {
+ public:
+  CountedBody(std::unique_ptr<Body> inner, LocalPtr<ByteCount> count)
+      : inner_(std::move(inner)), count_(std::move(count)) {}
+  Await<Result<Chunk>> pull() override {
+    Await<Result<Chunk>> next = inner_->pull();
+    if (!next.await_ready()) return pull_slowly(std::move(next));
+    return counted(next.await_resume());
+  }
+  void close(Error why) override { inner_->close(why); }
+  std::optional<uint64_t> length() const override { return inner_->length(); }
+  const Fields* trailers() const override { return inner_->trailers(); }
+
+ private:
+  Task<Result<Chunk>> pull_slowly(Await<Result<Chunk>> next) {
+    Result<Chunk> chunk = co_await next;
+    co_return counted(std::move(chunk));
+  }
+  Result<Chunk> counted(Result<Chunk> chunk) {
+    if (chunk) count_->bytes += chunk->size();
+    return chunk;
+  }
+
+  std::unique_ptr<Body> inner_;
+  LocalPtr<ByteCount> count_;
+};
+
+}  // namespace
+
+Exchange::~Exchange() { record(*this); }
+
+void Exchange::on_deadline(void* self) {
+  auto& x = *static_cast<Exchange*>(self);
+  Error why{Errc::timeout, Side::upstream, "the request took longer than its timeout"};
+  if (!x.error) x.error = why;
+  x.request->cancellation->fire(why);
+}
+
+ExchangePtr begin_exchange(DataPlane& plane, Direction direction, Request* request, const Peer& from) {
+  auto x = std::make_unique<Exchange>(plane, direction);
+  x->snapshot = plane.snapshot();
+  x->start = plane.loop().now();
+  x->request = request;
+  x->from = &from;
+  if (request == nullptr) return x;
+  if (request->cancellation == nullptr) request->cancellation = &x->cancellation;
+  if (request->body) {
+    x->content = LocalPtr(new ByteCount);
+    request->body = std::make_unique<CountedBody>(std::move(request->body), x->content);
+  }
+  return x;
+}
+
+RequestFacts facts_of(const Exchange& x, const FieldLookup& fields, uint64_t random) {
+  RequestFacts facts;
+  facts.to = x.service;
+  facts.from = x.snapshot->principal(*x.from);
+  facts.random = random;
+  if (x.request != nullptr) {
+    facts.method = x.request->head.method();
+    facts.path = x.request->head.path_only();
+    facts.host = x.request->head.authority();
+    facts.headers = fields;
+  }
+  return facts;
+}
+
+Response relay_response(ExchangePtr x, Response response) {
+  x->status = response.head.status;
+  if (!response.body) {
+    record(*x);
+    return response;
+  }
+  response.body = std::make_unique<RelayedBody>(std::move(x), std::move(response.body));
+  return response;
+}
+
+Response refuse(ExchangePtr x, Error why, std::string detail) {
+  Response response = make_error_response(why, detail);
+  x->status = response.head.status;
+  x->error = why;
+  x->detail = std::move(detail);
+  record(*x);
+  return response;
+}
+
+}  // namespace meshd

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// exchange.h: everything about one request (or one opaque connection), in the order in which the stages write it.
+// It lives from accept to record; after the response head it travels inside the response's body (record.cc).
+#pragma once
+#include <memory>
+#include <optional>
+
+#include "http/message.h"
+#include "loop/loop.h"
+#include "proxy/balance.h"
+#include "proxy/endpoint_state.h"
+#include "proxy/loop_snapshot.h"
+
+namespace meshd {
+
+class DataPlane;
+
+// Bytes of a request's content; outlives the exchange where the upload does.
+struct ByteCount : LocalCounted {
+  uint64_t bytes = 0;
+};
+
+struct Exchange {
+  Exchange(DataPlane& p, Direction d) : plane(p), direction(d) {}
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+  ~Exchange();  // records what has not been recorded: a client that went away
+
+  // accept
+  DataPlane& plane;
+  Direction direction;
+  SnapshotRef snapshot;  // the one this exchange began with
+  Instant start{};
+  Request* request = nullptr;  // null: opaque TCP
+  // identify
+  const Peer* from = nullptr;  // the caller
+  // decide
+  const ServiceEntry* service = nullptr;
+  Authorization policy;  // inbound, and outbound to endpoints outside the mesh
+  Routing routing;       // outbound
+  bool judged = false;   // policy has been asked
+  // balance
+  const Endpoint* endpoint = nullptr;
+  EndpointState* load = nullptr;  // while this exchange counts as active there
+  // send, relay
+  int status = 0;               // of the response head; 0: none was sent
+  LocalPtr<ByteCount> content;  // of the request; null: it has none
+  uint64_t bytes_in = 0;        // from the client, opaque TCP
+  uint64_t bytes_out = 0;
+  std::optional<Error> error;  // the first thing that went wrong
+  std::string detail;          // of our own error answer, for the access log
+  // record
+  GoldenSeries* golden = nullptr;
+  bool recorded = false;
+
+  // The request's deadline: ends whatever the call waits for.
+  Cancellation cancellation;
+  Timer deadline{&Exchange::on_deadline, this};
+  static void on_deadline(void* self);
+};
+using ExchangePtr = std::unique_ptr<Exchange>;
+
+// accept: a new exchange on the plane's current snapshot; its request's content is counted from here on.
+ExchangePtr begin_exchange(DataPlane& plane, Direction direction, Request* request, const Peer& from);
+
+// What decide may look at. The request and what `fields` was made from must outlive the facts.
+RequestFacts facts_of(const Exchange& x, const FieldLookup& fields, uint64_t random);
+
+// relay: hands the upstream's response on, counting; the exchange is recorded when its body ends.
+Response relay_response(ExchangePtr x, Response response);
+// An answer of our own, with its reason in x-meshd-error; recorded at once.
+Response refuse(ExchangePtr x, Error why, std::string detail = {});
+
+// record: metrics and the access log, once.
+void record(Exchange& x);
+
+}  // namespace meshd

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+// inbound.cc: the life of a request on the called node, as a table of contents.
+//
+//   1 accept     Inbound::serve    TLS 1.3 with a proven peer, HTTP/2
+//   2 identify   tls/verify_svid   the peer's certificate is the caller's identity
+//   3 tunnel     serve_tunnel      CONNECT: which service, which instance; opaque bytes are judged here
+//   4 authorize  snapshot/decide   each request, before anything reaches the application
+//   5 send       upstreams.cc      a pooled connection to the program
+//   6 relay      exchange.cc       the response back
+//   7 record     record.cc         metrics and access log
+#include "proxy/inbound.h"
+
+#include <charconv>
+
+#include "net/pipe.h"
+#include "proxy/data_plane.h"
+#include "proxy/detect.h"
+#include "proxy/relay.h"
+#include "tls/tls_stream.h"
+
+namespace meshd {
+namespace {
+
+// ":authority" of CONNECT (RFC 9113 8.5): "web:8080", or "10.0.0.2:8080" for the one service at that port here.
+std::optional<TunnelEnd> parse_tunnel(std::string_view authority, const Snapshot& snapshot,
+                                      std::string_view node) {
+  size_t colon = authority.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
+  std::string_view digits = authority.substr(colon + 1);
+  TunnelEnd end;
+  auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), end.port);
+  if (error != std::errc() || stop != digits.data() + digits.size() || end.port == 0) return std::nullopt;
+  std::string_view host = authority.substr(0, colon);
+  if (!SocketAddress::parse(authority)) {
+    const ServiceEntry* s = snapshot.service_for_host(host);
+    end.service = s ? s->name : std::string(host);
+    return end;
+  }
+  for (const Workload& w : snapshot.workloads_on(node)) {
+    if (w.endpoint == nullptr || w.endpoint->port != end.port) continue;
+    end.service = w.service->name;
+    return end;
+  }
+  return end;
+}
+
+void answer(H2ServerStream& stream, int status, const Error& why, std::string_view detail = {}) {
+  ResponseHead head;
+  head.status = static_cast<uint16_t>(status);
+  std::string reason(name_of(why.code));
+  if (!detail.empty()) reason.append("; ").append(detail);
+  head.add("x-meshd-error", reason);
+  (void)stream.respond(head, true);
+}
+
+// The server name that the caller asked for picked the identity it was shown; a tunnel may lead only there.
+bool shown_identity_matches(const Peer& shown, bool asked_by_name, const ServiceEntry& service,
+                            const SpiffeId& node) {
+  return shown.uri == service.spiffe_id || (!asked_by_name && shown.id == node);
+}
+
+Task<Result<std::unique_ptr<TcpStream>>> dial_app(const Endpoint& e, milliseconds limit) {
+  auto address = SocketAddress::from_ip(e.app_address, e.port);
+  if (!address) co_return fail(Errc::unreachable, Side::upstream, "the instance's address is no IP address");
+  co_return co_await tcp_connect(*address, limit);
+}
+
+// Where the other end of an opaque tunnel stands: judged and connected before the caller hears 200.
+struct OpaqueTunnel {
+  ExchangePtr x;
+  std::unique_ptr<TcpStream> app;
+  int status = 200;  // of the answer to CONNECT
+  Error why{};
+};
+
+Task<OpaqueTunnel> open_opaque(DataPlane& plane, const Peer& from, TunnelEnd end) {
+  OpaqueTunnel t;
+  t.x = begin_exchange(plane, Direction::inbound, nullptr, from);
+  Exchange& x = *t.x;
+  const Snapshot& snapshot = **x.snapshot;
+  x.service = snapshot.service(end.service);
+  x.endpoint = x.service ? snapshot.endpoint_on(plane.settings().name, end.service, end.port) : nullptr;
+  if (x.endpoint == nullptr) {
+    t.status = 404;
+    t.why = {Errc::not_found, Side::client, "this node does not run that service"};
+  } else if (x.policy = authorize(snapshot, *x.service, facts_of(x, {}, 0)), x.judged = true;
+             !x.policy.allowed()) {
+    t.status = 401;
+    t.why = {Errc::denied, Side::client, "denied by policy"};
+    x.detail = policy_text(snapshot, x.policy);
+  } else {
+    auto app = co_await dial_app(*x.endpoint, snapshot.model.defaults.timeout.connect);
+    if (app) {
+      t.app = std::move(*app);
+    } else {
+      t.status = 503;
+      t.why = app.error();
+    }
+  }
+  if (t.status != 200) x.error = t.why;
+  co_return t;
+}
+
+Task<void> relay_opaque(DataPlane& plane, ByteStream& client, OpaqueTunnel t) {
+  ClosableConnection member(plane.inbound_group(), client);
+  Exchange& x = *t.x;
+  RelayTotals totals = co_await relay(client, *t.app, (*x.snapshot)->model.defaults.timeout.idle);
+  x.bytes_in = totals.from_client;
+  x.bytes_out = totals.to_client;
+  x.error = totals.error;
+}
+
+Task<void> serve_tunnel(DataPlane& plane, std::unique_ptr<H2ServerStream> stream, const Peer& from,
+                        const Peer& shown, bool asked_by_name) {
+  Error bad{Errc::invalid_argument, Side::client, "not a tunnel"};
+  if (stream->head().method() != "CONNECT" || stream->head_too_large()) {
+    answer(*stream, 400, bad, "only CONNECT is served here");
+    co_return;
+  }
+  SnapshotRef now = plane.snapshot();
+  const Snapshot& snapshot = **now;
+  auto end = parse_tunnel(stream->head().authority(), snapshot, plane.settings().name);
+  if (!end) {
+    answer(*stream, 400, bad, "the authority is not service:port");
+    co_return;
+  }
+  const ServiceEntry* service = snapshot.service(end->service);
+  if (service == nullptr || snapshot.endpoint_on(plane.settings().name, end->service, end->port) == nullptr) {
+    answer(*stream, 404, {Errc::not_found, Side::client, "this node does not run that service"});
+    co_return;
+  }
+  if (!shown_identity_matches(shown, asked_by_name, *service, plane.node_id())) {
+    answer(*stream, 400, bad, "the tunnel leads to another workload than the server name asked for");
+    co_return;
+  }
+  bool opaque = service->opaque();
+  now = {};
+
+  if (opaque) {
+    OpaqueTunnel t = co_await open_opaque(plane, from, *end);
+    if (t.status != 200) {
+      answer(*stream, t.status, t.why, t.x->detail);
+      co_return;
+    }
+    if (!stream->respond(ResponseHead(), false)) co_return;
+    co_await relay_opaque(plane, *stream, std::move(t));
+    co_return;
+  }
+  // HTTP is judged request by request: nothing reaches the application before that.
+  if (!stream->respond(ResponseHead(), false)) co_return;
+  InboundService requests(plane, from, *end);
+  co_await serve_detected(std::move(stream), requests, plane.inbound_group(), Chunk());
+}
+
+// A connection of another node: each CONNECT stream becomes a task of its own.
+class MeshConnection final : H2Handler, ServerConnection {
+ public:
+  MeshConnection(DataPlane& plane, std::unique_ptr<TlsStream> stream, const Peer& from, const Peer& shown)
+      : ServerConnection(plane.inbound_group()),
+        plane_(plane),
+        from_(from),
+        shown_(shown),
+        asked_by_name_(!stream->sni().empty()),
+        h2_(std::move(stream), *this, H2Options::mesh()) {}
+  ~MeshConnection() = default;
+
+  Task<Error> run() {
+    if (group().draining()) h2_.drain();
+    return h2_.run();
+  }
+
+ private:
+  void on_stream(std::unique_ptr<H2ServerStream> stream) override {
+    spawn(serve_tunnel(plane_, std::move(stream), from_, shown_, asked_by_name_));
+  }
+  void begin_drain() override { h2_.drain(); }
+  void close(Error why) override { h2_.close(why); }
+  bool idle() const override { return h2_.idle(); }
+
+  DataPlane& plane_;
+  const Peer& from_;
+  const Peer& shown_;
+  bool asked_by_name_;
+  H2Server h2_;
+};
+
+}  // namespace
+
+Task<void> Inbound::serve(std::unique_ptr<TcpStream> connection) {
+  Gauge& open = plane_.golden().connections_active("mesh");
+  auto secured = co_await tls_accept(std::move(connection), plane_.server_tls());
+  if (!secured) {
+    plane_.count_refused_handshake(secured.error());
+    co_return;
+  }
+  TlsStream& tls = **secured;
+  if (!tls.peer_id() || tls.alpn() != "h2" || tls.local_identity() == nullptr) {
+    tls.close({Errc::protocol, Side::client, "the mesh port speaks h2 only"});
+    co_return;
+  }
+  const Peer& from = plane_.peers().intern(*tls.peer_id());
+  const Peer& shown = plane_.peers().intern(tls.local_identity()->id);
+  open.add();
+  {
+    MeshConnection mesh(plane_, std::move(*secured), from, shown);
+    co_await mesh.run();
+  }
+  open.sub();
+}
+
+namespace {
+
+Task<void> serve_joined(DataPlane& plane, std::unique_ptr<ByteStream> stream, const Peer& from,
+                        std::string authority) {
+  SnapshotRef now = plane.snapshot();
+  auto end = parse_tunnel(authority, **now, plane.settings().name);
+  const ServiceEntry* service = end ? (*now)->service(end->service) : nullptr;
+  bool opaque = service != nullptr && service->opaque();
+  now = {};
+  if (service == nullptr) co_return;
+  if (opaque) {
+    OpaqueTunnel t = co_await open_opaque(plane, from, *end);
+    if (t.status != 200)
+      stream->close({Errc::reset, t.why.side, t.why.why});
+    else
+      co_await relay_opaque(plane, *stream, std::move(t));
+    co_return;
+  }
+  InboundService requests(plane, from, *end);
+  co_await serve_detected(std::move(stream), requests, plane.inbound_group(), Chunk());
+}
+
+}  // namespace
+
+std::unique_ptr<ByteStream> Inbound::join(const Peer& from, const TunnelTarget& target) {
+  PipePair pipe = make_pipe();
+  spawn(serve_joined(plane_, std::move(pipe.b), from, target.authority));
+  return std::move(pipe.a);
+}
+
+Task<Result<Response>> InboundService::call(Request& request) {
+  ExchangePtr x = begin_exchange(plane_, Direction::inbound, &request, from_);
+  const Snapshot& snapshot = **x->snapshot;
+  x->service = snapshot.service(end_.service);
+  x->endpoint = x->service ? snapshot.endpoint_on(plane_.settings().name, end_.service, end_.port) : nullptr;
+  if (x->endpoint == nullptr)
+    co_return refuse(std::move(x),
+                     {Errc::refused, Side::client, "this node does not run that service any more"});
+
+  auto find_field = [&request](std::string_view name) { return request.head.find(name); };
+  x->policy = authorize(snapshot, *x->service, facts_of(*x, FieldLookup(find_field), 0));
+  x->judged = true;
+  if (!x->policy.allowed()) {
+    std::string place = policy_text(snapshot, x->policy);
+    co_return refuse(std::move(x), {Errc::denied, Side::client, "denied by policy"}, std::move(place));
+  }
+
+  // The request is allowed: from here on it may reach the application.
+  request.head.remove("x-meshd-error");
+  request.head.set("x-meshd-client-id", from_.uri);
+  ClientPool& pool = plane_.upstreams().app_pool(*x->endpoint, snapshot.model.defaults.timeout.connect);
+  Result<Response> response = co_await pool.call(request);
+  if (!response) {
+    Error why = x->error ? *x->error : response.error();
+    co_return refuse(std::move(x), why);
+  }
+  // An application cannot speak for the mesh.
+  response->head.remove("x-meshd-error");
+  co_return relay_response(std::move(x), std::move(*response));
+}
+
+}  // namespace meshd

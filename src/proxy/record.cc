@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// record.cc: stage 8 of 8. What happened, for metrics and the access log.
+// Reads the whole exchange. The last stage.
+#include "proxy/data_plane.h"
+#include "proxy/exchange.h"
+
+namespace meshd {
+namespace {
+
+GoldenSeries& golden_of(Exchange& x) {
+  bool outbound = x.direction == Direction::outbound;
+  const void* what = outbound && x.routing.route ? static_cast<const void*>(x.routing.route) : x.service;
+  GoldenSeries*& cached = x.snapshot->golden(what, x.from);
+  if (cached == nullptr) {
+    GoldenKey key;
+    key.direction = x.direction;
+    key.service = x.service ? std::string_view(x.service->name) : "-";
+    key.route =
+        x.routing.route && !x.routing.route->name.empty() ? std::string_view(x.routing.route->name) : "-";
+    key.peer = x.from->text.empty() ? "-" : std::string_view(x.from->text);
+    cached = &x.plane.golden().series(key);
+  }
+  return *cached;
+}
+
+SourcePos deciding_place(const Exchange& x) {
+  if (x.judged) return x.policy.at;
+  return x.routing.route ? x.routing.route->at : SourcePos{};
+}
+
+AccessRecord log_record(const Exchange& x, uint64_t duration_ns) {
+  AccessRecord r;
+  r.time_ms = x.plane.wall_ms() - static_cast<int64_t>(duration_ns / 1'000'000);
+  r.direction = x.direction;
+  r.node = x.plane.settings().name;
+  r.source = x.from->uri;
+  if (x.service) r.service = x.service->name;
+  if (x.endpoint) {
+    bool dialled = x.direction == Direction::outbound;
+    r.endpoint =
+        (dialled ? x.endpoint->address : x.endpoint->app_address) + ":" + std::to_string(x.endpoint->port);
+  }
+  if (x.request) {
+    r.method = x.request->head.method();
+    r.path = x.request->head.path();
+    r.host = x.request->head.authority();
+    if (auto id = x.request->head.find("x-request-id")) r.request_id = *id;
+  }
+  r.status = x.status;
+  if (x.error) {
+    r.error = name_of(x.error->code);
+    if (!x.detail.empty()) r.error += "; " + x.detail;
+  }
+  r.rule = deciding_place(x);
+  r.duration_us = duration_ns / 1000;
+  r.bytes_in = x.bytes_in;
+  r.bytes_out = x.bytes_out;
+  if (x.routing.route) r.route = x.routing.route->name;
+  r.revision = (*x.snapshot)->revision;
+  return r;
+}
+
+}  // namespace
+
+void record(Exchange& x) {
+  if (x.recorded) return;
+  x.recorded = true;
+  x.deadline.stop();
+  if (x.load != nullptr) --x.load->active;
+  x.load = nullptr;
+  if (x.content) x.bytes_in = x.content->bytes;
+  if (x.request != nullptr && x.request->cancellation == &x.cancellation) x.request->cancellation = nullptr;
+  auto duration = static_cast<uint64_t>((x.plane.loop().now() - x.start).count());
+  GoldenSeries& golden = x.golden ? *x.golden : golden_of(x);
+  if (x.request != nullptr) {
+    golden.begin();
+    golden.record({x.status, duration, x.bytes_in, x.bytes_out});
+  } else {
+    golden.record_tcp(x.error ? x.error->code : Errc::ok);
+    golden.record_bytes(x.bytes_in, x.bytes_out);
+  }
+  if (x.error) golden.record_error(x.error->code, x.error->side);
+  if (!x.snapshot->log_on) return;
+  AccessFacts facts;
+  facts.status = x.status;
+  facts.duration_us = duration / 1000;
+  if (x.request) {
+    facts.method = x.request->head.method();
+    facts.path = x.request->head.path();
+  }
+  if (x.service) facts.service = x.service->name;
+  if (x.snapshot->log_filter.matches(facts)) x.plane.log(log_record(x, duration));
+}
+
+}  // namespace meshd

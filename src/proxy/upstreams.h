@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// upstreams.h: how this loop reaches endpoints: a tunnel to another node, a joint in memory on this one, or TCP.
+// Connections are pooled per (caller, endpoint).
+#pragma once
+#include <memory>
+#include <unordered_map>
+
+#include "http/client_pool.h"
+#include "proxy/mesh_client.h"
+#include "snapshot/snapshot.h"
+
+namespace meshd {
+
+// Where workloads of this node are joined in memory: the inbound side, seen from the outbound one.
+class LocalJoin {
+ public:
+  // A stream whose other end the inbound side serves, as if `from` had come over the network for `authority`.
+  virtual std::unique_ptr<ByteStream> join(const Peer& from, const TunnelTarget& target) = 0;
+
+ protected:
+  ~LocalJoin() = default;
+};
+
+class Upstreams {
+ public:
+  // `node`: this node's name. Everything borrowed outlives this.
+  Upstreams(std::string node, MeshClients& mesh, LocalJoin& local)
+      : node_(std::move(node)), mesh_(mesh), local_(local) {}
+
+  // The pool for requests of `from` to `e`; valid until retire_all or retain.
+  ClientPool& pool(const Endpoint& e, const Peer& from, milliseconds connect_limit);
+  // A fresh connection of its own, for opaque bytes.
+  Task<Result<std::unique_ptr<ByteStream>>> connect(const Endpoint& e, const Peer& from,
+                                                    milliseconds connect_limit);
+  // The pool for requests to a program of this node.
+  ClientPool& app_pool(const Endpoint& e, milliseconds connect_limit);
+
+  // Connections made so far are not used for further requests.
+  void retire_all() { pools_.clear(); }
+  // Forgets the pools of endpoints that are gone.
+  void retain(const Snapshot& snapshot);
+  size_t idle() const;
+
+ private:
+  std::unique_ptr<Connector> connector(const Endpoint& e, const Peer& from, milliseconds limit);
+
+  struct Key {
+    EndpointId endpoint;
+    const Peer* from;  // null: the program itself, from the inbound side
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  struct KeyHash {
+    size_t operator()(const Key& k) const noexcept {
+      return k.endpoint.value ^ std::hash<const void*>()(k.from);
+    }
+  };
+  std::string node_;
+  MeshClients& mesh_;
+  LocalJoin& local_;
+  std::unordered_map<Key, std::unique_ptr<ClientPool>, KeyHash> pools_;
+};
+
+}  // namespace meshd

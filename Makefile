@@ -34,9 +34,10 @@ build-asan/build.ninja build-tsan/build.ninja build-fuzz/build.ninja: build-%/bu
 SANITIZE_asan := address
 SANITIZE_tsan := thread
 SANITIZE_fuzz := fuzzer
-export ASAN_OPTIONS  ?= detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1
-export UBSAN_OPTIONS ?= print_stacktrace=1
-export TSAN_OPTIONS  ?= halt_on_error=1:second_deadlock_stack=1
+SYMBOLIZER := external_symbolizer_path=/usr/lib/llvm-19/bin/llvm-symbolizer
+export ASAN_OPTIONS  ?= $(SYMBOLIZER):strict_string_checks=1:detect_stack_use_after_return=1
+export UBSAN_OPTIONS ?= $(SYMBOLIZER):print_stacktrace=1
+export TSAN_OPTIONS  ?= $(SYMBOLIZER):halt_on_error=1:second_deadlock_stack=1
 
 test: all  ## unit, end-to-end and conformance tests (T=regex for some of them)
 	@cd $(BUILD) && $(CTEST) $(QUICK) $(if $(T),-R '$(T)')

@@ -29,7 +29,7 @@ struct AccessFacts {
 
 struct FilterError {
   size_t offset = 0;  // in the expression, in bytes from 0
-  std::string what;  // "expected a number after 'status >='"
+  std::string what;   // "expected a number after 'status >='"
 };
 
 class AccessFilter {
@@ -49,10 +49,10 @@ class AccessFilter {
     Kind kind;
     Op op = Op::eq;
     bool prefix = false;  // text: compare only its length
-    uint32_t left = 0;  // both, either: nodes before this one
+    uint32_t left = 0;    // both, either: nodes before this one
     uint32_t right = 0;
     uint64_t number = 0;  // status; duration in µs
-    std::string text;  // method, path, service
+    std::string text;     // method, path, service
   };
   bool eval(const AccessFacts& facts, size_t node) const;
 

@@ -13,24 +13,24 @@ namespace meshd {
 // Everything by value: the record is made on a data loop and formatted on another thread.
 // Empty texts and unknown numbers are left out of the line.
 struct AccessRecord {
-  int64_t time_ms = 0;            // when the request began, milliseconds since 1970
+  int64_t time_ms = 0;  // when the request began, milliseconds since 1970
   Direction direction = Direction::inbound;
-  std::string node;               // that writes this
-  std::string source;             // SPIFFE ID of the caller
-  std::string service;            // destination
-  std::string endpoint;           // "ip:port" that served it
-  std::string method;             // empty: opaque TCP
-  std::string path;               // as sent on, with query
+  std::string node;      // that writes this
+  std::string source;    // SPIFFE ID of the caller
+  std::string service;   // destination
+  std::string endpoint;  // "ip:port" that served it
+  std::string method;    // empty: opaque TCP
+  std::string path;      // as sent on, with query
   std::string host;
-  int status = 0;                 // 0: no response head was sent
-  std::string error;              // x-meshd-error's reason; empty: none of our own
-  SourcePos rule;                 // of the policy rule that decided, in the file
+  int status = 0;     // 0: no response head was sent
+  std::string error;  // x-meshd-error's reason; empty: none of our own
+  SourcePos rule;     // of the policy rule that decided, in the file
   uint64_t duration_us = 0;
-  uint64_t bytes_in = 0;          // from the client
-  uint64_t bytes_out = 0;         // to the client
+  uint64_t bytes_in = 0;   // from the client
+  uint64_t bytes_out = 0;  // to the client
   std::string request_id;
   std::string route;
-  Revision revision;              // of the snapshot that decided
+  Revision revision;  // of the snapshot that decided
 };
 
 // The record as one line of JSON with its newline. Keys stand in a fixed order. Bytes that are not UTF-8 become U+FFFD,

@@ -23,7 +23,7 @@ struct GoldenKey {
   Direction direction = Direction::inbound;
   std::string_view service;
   std::string_view route;  // "-": none
-  std::string_view peer;  // "-": unknown
+  std::string_view peer;   // "-": unknown
 };
 
 // One finished request.

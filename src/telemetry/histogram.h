@@ -15,7 +15,7 @@ namespace meshd {
 
 // The steps of a log-linear scale over microseconds.
 struct LogLinear {
-  static constexpr int kStepBits = 4;  // 16 steps per power of two
+  static constexpr int kStepBits = 4;    // 16 steps per power of two
   static constexpr int kPowersMax = 30;  // values from 2^30 µs count as the last step
   static constexpr size_t kSteps = (kPowersMax - kStepBits + 1) << kStepBits;
 
@@ -41,7 +41,7 @@ inline constexpr std::array<uint64_t, 16> kBoundsNs = {
 
 // Plain numbers, free to go to another thread.
 struct HistogramCopy {
-  std::vector<uint64_t> steps;  // LogLinear; trailing zeros left out
+  std::vector<uint64_t> steps;                           // LogLinear; trailing zeros left out
   std::array<uint64_t, kBoundsNs.size() + 1> buckets{};  // not cumulative; the last is +Inf
   uint64_t sum_ns = 0;
 

@@ -62,8 +62,8 @@ struct MetricSpec {
 
 struct SeriesCopy {
   std::vector<std::string> labels;  // values, in the order of the metric's labels
-  bool overflow = false;  // the series of all label sets beyond the limit; has no labels
-  int64_t value = 0;  // counter or gauge
+  bool overflow = false;            // the series of all label sets beyond the limit; has no labels
+  int64_t value = 0;                // counter or gauge
   std::optional<HistogramCopy> histogram;
 };
 

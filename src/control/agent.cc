@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+// agent.cc: run() is the table of contents: serve_once (dial → hello → follow → handle → commit), pause, again.
+#include "control/agent.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "control/protocol.h"
+#include "loop/task.h"
+
+namespace meshd {
+
+// What came since {"type":"snapshot"}.
+struct Agent::Incoming {
+  Revision revision;
+  uint64_t base = 0;
+  std::string sha256;
+  std::vector<Object> objects;
+  std::vector<ObjectKey> removed;
+};
+
+struct Agent::Session {
+  Agent& agent;
+  H2Client& client;
+  LineSender out;
+  Timer silence;
+  std::optional<Incoming> incoming;
+
+  Session(Agent& a, H2Client& c) : agent(a), client(c), silence(Agent::silence, this) {}
+};
+
+namespace {
+
+// A node that is this far behind in reading our lines is not helped by more of them.
+constexpr size_t kUnsentMax = 1024 * 1024;
+constexpr uint32_t kPauseDoublings = 6;
+constexpr int64_t kSkewWarn = 30;
+// A connection that ends sooner counts as a failed try.
+constexpr int64_t kHeldSeconds = 5;
+
+Json message(std::string_view type) {
+  JsonObject j;
+  j["type"] = json(type);
+  return Json(std::move(j));
+}
+
+void set(Json& j, const char* key, Json value) { j.get<JsonObject>()[key] = std::move(value); }
+
+}  // namespace
+
+milliseconds reconnect_pause(uint32_t failures, double jitter) {
+  int64_t full = std::min<int64_t>(100LL << std::min(failures, kPauseDoublings), 5'000);
+  return milliseconds(full - static_cast<int64_t>(static_cast<double>(full) / 2 * jitter));
+}
+
+Agent::Agent(Parts parts)
+    : parts_(std::move(parts)),
+      random_(std::hash<std::string>()(parts_.node.node) ^ static_cast<uint64_t>(parts_.clock.now().ns)),
+      pause_timer_(pause_over, this) {}
+
+Agent::~Agent() = default;
+
+Outcome<> Agent::start() {
+  auto at = SocketAddress::parse(parts_.node.control);
+  auto id = SpiffeId::parse(parts_.node.server_id);
+  if (!at || !id)
+    return fail(Errc::invalid_argument, "node.json names no server that can be dialled: control is '" +
+                                            parts_.node.control + "' (an ip:port is needed)");
+  server_ = {*at, {*id}};
+  state_.since = parts_.clock.unix_now();
+  state_.problem = "not tried yet";
+  done_ = false;
+  spawn(run());
+  return {};
+}
+
+void Agent::stop() {
+  stopping_ = true;
+  if (session_) session_->client.close({Errc::cancelled, Side::self, "this node stops"});
+  pause_timer_.stop();
+  if (pause_.waiting()) pause_.complete(false);
+}
+
+// ---- the life of the connection
+
+Task<void> Agent::run() {
+  uint32_t failures = 0;
+  while (!stopping_) {
+    Task<Outcome<>> served = serve_once();
+    Outcome<> ended = co_await served;
+    bool held = state_.connected && parts_.clock.unix_now() - state_.since >= kHeldSeconds;
+    failures = held ? 0 : failures + 1;
+    bool was_connected = std::exchange(state_.connected, false);
+    std::string why = ended ? "the server ended the connection" : ended.error().what;
+    if (stopping_) break;
+    if (was_connected || why != state_.problem) log::warn("away from the server", {{"why", why}});
+    if (was_connected) state_.since = parts_.clock.unix_now();
+    state_.problem = std::move(why);
+    pause_timer_.start(reconnect_pause(failures, random_.unit()));
+    co_await pause_;
+  }
+  done_ = true;
+}
+
+void Agent::pause_over(void* self) { static_cast<Agent*>(self)->pause_.complete(true); }
+
+Task<Outcome<>> Agent::serve_once() {
+  auto client = co_await dial_server(server_, parts_.tls());
+  if (!client) co_return fail(client.error());
+  if (stopping_) co_return Outcome<>();
+  Session session(*this, **client);
+  session_ = &session;
+
+  // The hello is the body's first line: the server answers when it has read it.
+  say_hello(session);
+  Request request;
+  request.head = control_request("/v1/sync", server_.at);
+  request.body = session.out.body();
+  session.silence.start(kSilenceMax);
+  auto response = co_await (*client)->call(request);
+  Outcome<> ended;
+  if (!response) {
+    ended = fail(link_error(server_.at, response.error()));
+  } else if (response->head.status != 200 || !response->body) {
+    std::string text;
+    if (response->body)
+      if (auto read = co_await read_all(*response->body, kControlLineMax); read) text = *read;
+    auto answer = parse_json(text);
+    std::string why = answer ? text_of(*answer, "error") : "";
+    ended = fail(Errc::denied, "the server at " + server_.at.text() + " refuses this node" +
+                                   (why.empty() ? "" : ": " + why));
+  } else {
+    state_.connected = true;
+    state_.since = parts_.clock.unix_now();
+    state_.problem.clear();
+    ++state_.connects;
+    log::info("in step with the server", {{"server", server_.at.text()}});
+    Task<Outcome<>> followed = follow(session, *response->body);
+    ended = co_await followed;
+  }
+  session_ = nullptr;
+  session.silence.stop();
+  session.out.finish();
+  (*client)->close({Errc::cancelled, Side::self, "the session is over"});
+  co_return ended;
+}
+
+void Agent::say_hello(Session& session) {
+  Json hello = message("hello");
+  const SealedSnapshot& have = parts_.live.sealed();
+  bool anything = parts_.live.snapshot() && !std::exchange(from_nothing_, false);
+  set(hello, "revision", json(anything ? static_cast<int64_t>(have.stored.revision.value) : int64_t{0}));
+  set(hello, "sha256", json(anything ? have.sha256 : ""));
+  set(hello, "version", json(parts_.version));
+  set(hello, "address", json(parts_.node.address));
+  set(hello, "mesh_port", json(int64_t{parts_.node.mesh_port}));
+  set(hello, "zone", json(parts_.node.zone));
+  session.out.send(hello);
+  health_changed();
+}
+
+void Agent::silence(void* self) {
+  auto& session = *static_cast<Session*>(self);
+  session.client.close({Errc::timeout, Side::upstream, "the server has been silent for too long"});
+}
+
+void Agent::health_changed() {
+  if (session_ == nullptr) return;
+  Json j = message("health");
+  set(j, "down", down_to_json(parts_.health.own_down()));
+  session_->out.send(j);
+}
+
+// ---- what the server says
+
+Task<Outcome<>> Agent::follow(Session& session, Body& body) {
+  LineReader lines(body);
+  for (;;) {
+    auto line = co_await lines.next();
+    if (!line) {
+      if (line.error().code == Errc::closed) co_return Outcome<>();
+      co_return fail(link_error(server_.at, line.error()));
+    }
+    session.silence.start(kSilenceMax);
+    Task<Outcome<>> handled = handle(session, std::move(*line));
+    auto ok = co_await handled;
+    if (!ok) co_return ok;
+    // Taking a snapshot may have lasted; what came meanwhile waits to be read.
+    session.silence.start(kSilenceMax);
+  }
+}
+
+Task<Outcome<>> Agent::handle(Session& session, std::string line) {
+  auto j = parse_json(line);
+  if (!j) co_return fail(Errc::protocol, "the server sent a line that is not JSON: " + j.error().what);
+  std::string type = text_of(*j, "type");
+  if (type == "snapshot") {
+    session.incoming.emplace();
+    session.incoming->revision = {static_cast<uint64_t>(int_of(*j, "revision"))};
+    session.incoming->base = static_cast<uint64_t>(int_of(*j, "base"));
+    session.incoming->sha256 = text_of(*j, "sha256");
+  } else if (type == "object" && session.incoming) {
+    auto object = decode_object(to_text(member(*j, "object")));
+    if (!object)
+      co_return fail(Errc::protocol, "the server sent an object that cannot be read: " + object.error().what);
+    session.incoming->objects.push_back(std::move(*object));
+  } else if (type == "remove" && session.incoming) {
+    session.incoming->removed.push_back({text_of(*j, "kind"), text_of(*j, "name")});
+  } else if (type == "commit" && session.incoming) {
+    Task<Outcome<>> committed = commit(session, static_cast<uint64_t>(int_of(*j, "revision")));
+    co_return co_await committed;
+  } else if (type == "health") {
+    parts_.health.set_server(down_from_json(member(*j, "down")));
+  } else if (type == "ping") {
+    int64_t skew = parts_.clock.unix_now() - int_of(*j, "time", parts_.clock.unix_now());
+    if (std::abs(skew) >= kSkewWarn && std::abs(state_.skew_seconds) < kSkewWarn)
+      log::warn("this machine's clock differs from the server's", {{"seconds", skew}});
+    state_.skew_seconds = skew;
+    state_.skew_known = true;
+    Json status = message("status");
+    Json mine = parts_.status();
+    if (mine.is<JsonObject>())
+      for (auto& [key, value] : mine.get<JsonObject>()) set(status, key.c_str(), std::move(value));
+    if (session.out.queued() < kUnsentMax) session.out.send(status);
+  }
+  co_return Outcome<>();
+}
+
+Task<Outcome<>> Agent::commit(Session& session, uint64_t revision) {
+  Incoming in = std::move(*session.incoming);
+  session.incoming.reset();
+  const SealedSnapshot& have = parts_.live.sealed();
+  Outcome<> taken;
+  if (in.revision.value != revision) {
+    taken = fail(Errc::protocol, "the snapshot and its commit differ in revision");
+  } else if (in.base != 0 && in.base != have.stored.revision.value) {
+    taken = fail(Errc::conflict, "the change is against revision " + std::to_string(in.base) +
+                                     ", this node has " + std::to_string(have.stored.revision.value));
+  } else {
+    std::vector<Object> base = in.base == 0 ? std::vector<Object>() : have.stored.objects;
+    SealedSnapshot next =
+        seal({in.revision, apply(std::move(base), {std::move(in.objects), std::move(in.removed)})});
+    if (next.sha256 != in.sha256) {
+      taken = fail(Errc::protocol, "the snapshot's checksum does not fit what was received");
+    } else {
+      Task<Outcome<>> take = parts_.live.take(std::move(next));
+      taken = co_await take;
+    }
+  }
+  Json answer = message(taken ? "ack" : "nack");
+  set(answer, "revision", json(static_cast<int64_t>(revision)));
+  if (taken) {
+    log::info("snapshot in use", {{"revision", revision}});
+    state_.refused.clear();
+  } else {
+    log::error("snapshot refused; the one before stays",
+               {{"revision", revision}, {"why", taken.error().what}});
+    set(answer, "error", json(taken.error().what));
+    state_.refused = "revision " + std::to_string(revision) + ": " + taken.error().what;
+  }
+  session.out.send(answer);
+  // What does not fit together now would not fit the next time either: begin anew, from nothing.
+  from_nothing_ = !taken && (taken.error().code == Errc::protocol || taken.error().code == Errc::conflict);
+  if (from_nothing_) co_return taken;
+  co_return Outcome<>();
+}
+
+// ---- certificates
+
+Task<Outcome<Json>> Agent::ask_certificates(Json body) {
+  auto client = co_await dial_server(server_, parts_.tls());
+  if (!client) co_return fail(client.error());
+  RequestHead head = control_request("/v1/certificates", server_.at);
+  Task<Outcome<Json>> asked = post_json(**client, std::move(head), std::move(body));
+  Outcome<Json> answer = co_await asked;
+  (*client)->close({Errc::cancelled, Side::self, "done"});
+  co_return answer;
+}
+
+}  // namespace meshd

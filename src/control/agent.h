@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// agent.h: keeps this node in step with its server, for ever: one open call (POST /v1/sync, protocol.h) over which
+// snapshots and health come down and acknowledgements, health and status go up.
+//
+// Away from the server the node goes on with what it has; the agent tries again with a growing, jittered pause.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "control/health_view.h"
+#include "control/live_config.h"
+#include "control/ndjson.h"
+#include "control/server_link.h"
+#include "control/state_dir.h"
+#include "loop/loop.h"
+
+namespace meshd {
+
+class Agent {
+ public:
+  struct Parts {
+    const NodeFile& node;
+    std::string version;
+    std::function<std::shared_ptr<const TlsContext>()> tls;  // the node's client context of this moment
+    LiveConfig& live;
+    HealthView& health;
+    std::function<Json()> status;  // what the server shows of this node
+    const Clock& clock;
+  };
+  // All parts outlive the agent.
+  explicit Agent(Parts parts);
+  ~Agent();
+
+  // Errors: invalid_argument (node.json names no server that can be dialled).
+  Outcome<> start();
+  // Ends the connection; the agent's task comes to its end soon after.
+  void stop();
+  bool stopped() const { return done_; }
+
+  // This node's own health changed: the server is told.
+  void health_changed();
+
+  struct State {
+    bool connected = false;
+    UnixSeconds since = 0;     // of being connected or not
+    std::string problem;       // why not; empty while connected
+    int64_t skew_seconds = 0;  // our clock minus the server's, at the last ping
+    bool skew_known = false;
+    std::string refused;    // why the last snapshot was not taken; empty when it was
+    uint64_t connects = 0;  // since the start
+  };
+  const State& state() const { return state_; }
+
+  // What node certificates are asked with (Identities::Ask): a connection of its own.
+  Task<Outcome<Json>> ask_certificates(Json body);
+
+ private:
+  struct Incoming;  // a snapshot that is being received
+  struct Session;   // one connection
+
+  Task<void> run();
+  Task<Outcome<>> serve_once();
+  Task<Outcome<>> follow(Session& session, Body& body);
+  Task<Outcome<>> handle(Session& session, std::string line);
+  Task<Outcome<>> commit(Session& session, uint64_t revision);
+  void say_hello(Session& session);
+  void heard(Session& session);
+  static void silence(void* session);
+  static void pause_over(void* self);
+
+  Parts parts_;
+  ServerAddress server_;
+  FastRandom random_;
+  State state_;
+  Session* session_ = nullptr;  // of the open call
+  Op<bool> pause_;              // true: go on
+  Timer pause_timer_;
+  bool from_nothing_ = false;  // what we have did not fit the server's changes: ask for everything
+  bool stopping_ = false;
+  bool done_ = true;
+};
+
+// The pause before try number `failures` + 1: 100 ms doubling up to 5 s, of which `jitter` in [0, 1) takes up to half away.
+milliseconds reconnect_pause(uint32_t failures, double jitter);
+
+}  // namespace meshd

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// distribute.h: the newest content and the health of the mesh, to every node that is connected.
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+
+#include "control/mesh_health.h"
+#include "control/sync_session.h"
+
+namespace meshd {
+
+class Distributor {
+ public:
+  Distributor(Registry& registry, const Clock& clock);
+  ~Distributor();  // ends every session
+
+  // From now on this is what nodes should have.
+  void set_content(const ContentPtr& content);
+
+  // A node asks for /v1/sync, as `node`: that is proven. An older session of the same node ends.
+  Response open(const std::string& node, std::unique_ptr<Body> from_node);
+  // The node was removed: its session ends and what it said is forgotten.
+  void drop(const std::string& node);
+
+  // Once per second: pings, silence, who is away.
+  void tick();
+  // Ends every session in order; nodes come back by themselves.
+  void close();
+
+  size_t sessions() const { return sessions_.size(); }
+  const MeshHealth& health() const { return health_; }
+
+ private:
+  void ended(SyncSession& session);
+  void refresh_health();
+  void wake_all();
+
+  Registry& registry_;
+  SyncHub hub_;
+  MeshHealth health_;
+  std::string health_line_;
+  std::map<std::string, std::shared_ptr<SyncSession>> sessions_;  // by node
+};
+
+}  // namespace meshd

@@ -35,6 +35,7 @@ struct Loop::Impl {
   std::vector<TurnEnd*> turn_ends, ending;
   size_t tasks = 0;
   bool stopping = false;
+  const std::function<bool()>* until = nullptr;  // of run_until: asked before each poll, which could block for ever
 
   std::mutex mail_lock;  // guards mail and mail_closed; held for a push or a swap only
   std::vector<std::move_only_function<void()>> mail;
@@ -70,6 +71,7 @@ void Loop::Impl::drain() {
   if (left && !uv_is_active(reinterpret_cast<uv_handle_t*>(&idle))) uv_idle_start(&idle, [](uv_idle_t*) {});
   if (!left) uv_idle_stop(&idle);
   arm_timer();
+  if (until != nullptr && (*until)()) uv_stop(&uv);
 }
 
 void Loop::Impl::arm_timer() {
@@ -147,8 +149,10 @@ void Loop::run() {
 }
 
 void Loop::run_until(const std::function<bool()>& done) {
+  impl_->until = &done;
   impl_->drain();
   while (!done()) uv_run(&impl_->uv, UV_RUN_ONCE);
+  impl_->until = nullptr;
 }
 
 void Loop::stop() {

@@ -33,6 +33,7 @@ class PipeEnd final : public ByteStream {
   ~PipeEnd() override { close({Errc::cancelled, Side::self, "stream destroyed"}); }
 
   Await<Result<Chunk>> read() override {
+    if (closed_) return Result<Chunk>(fail(*closed_));
     Channel& c = *in_;
     if (!c.bytes.empty()) {
       Chunk chunk = c.bytes.pop();
@@ -45,6 +46,7 @@ class PipeEnd final : public ByteStream {
   }
 
   Await<Result<size_t>> write(Chunks chunks) override {
+    if (closed_) return Result<size_t>(fail(*closed_));
     Channel& c = *out_;
     if (c.broken) return Result<size_t>(fail(*c.broken));
     size_t size = total_size(chunks);
@@ -66,10 +68,11 @@ class PipeEnd final : public ByteStream {
   // The other end may still read what came before an orderly end; after a close it learns the reason.
   void close(Error why) override {
     if (closed_) return;
-    closed_ = true;
+    closed_ = why;
     in_->bytes.clear();
     in_->break_with(why);
     if (out_->finished) return;
+    if (out_->write_op.waiting()) out_->write_op.complete(fail(why));
     Error seen = why.code == Errc::reset ? why : Error{Errc::reset, why.side, "the other end was closed"};
     out_->break_with(seen);
   }
@@ -79,7 +82,7 @@ class PipeEnd final : public ByteStream {
 
  private:
   std::shared_ptr<Channel> in_, out_;
-  bool closed_ = false;
+  std::optional<Error> closed_;  // why this end was
 };
 
 }  // namespace

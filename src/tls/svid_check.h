@@ -24,6 +24,7 @@ class SvidCheck {
   Result<SpiffeId> result() const;
   // Something was found wrong; false also before anything was seen.
   bool refused() const { return why_ != nullptr; }
+  const Expectations& expectations() const { return expect_; }
 
   // What the library may accept while it builds the path.
   static const mbedtls_x509_crt_profile& profile();

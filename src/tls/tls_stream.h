@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "base/local_ptr.h"
 #include "net/byte_stream.h"
 #include "tls/context.h"
 
@@ -27,6 +28,7 @@ class TlsStream final : public ByteStream {
   // Sends close_notify and ends the lower stream's write direction.
   Await<Result<>> finish() override;
   void close(Error why) override;
+  bool ready() const override;
   size_t queued() const override;
 
   // Whom verify_svid found; empty only on servers with PeerCheck::svid_if_given.
@@ -45,10 +47,10 @@ class TlsStream final : public ByteStream {
   uint64_t bytes_written() const;
 
   struct Impl;
-  explicit TlsStream(std::unique_ptr<Impl> impl);
+  explicit TlsStream(LocalPtr<Impl> impl);
 
  private:
-  std::unique_ptr<Impl> impl_;
+  LocalPtr<Impl> impl_;  // shared with reads and writes that wait
 };
 
 struct ClientOptions {

@@ -52,6 +52,7 @@ void Block::release(Block* b) {
 
 Chunk Chunk::copy(std::string_view bytes) {
   if (bytes.empty()) return {};
+  assert(bytes.size() <= UINT32_MAX);
   Block* b = Block::make(static_cast<uint32_t>(bytes.size()));
   std::memcpy(b->data(), bytes.data(), bytes.size());
   return adopt(b, bytes.size());

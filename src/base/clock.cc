@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace meshd {
@@ -26,7 +27,8 @@ const Clock& Clock::system() {
 }
 
 std::string format_time(UnixSeconds t) {
-  time_t seconds = t;
+  // From year 1000 to 9999: four digits, as RFC 3339 wants.
+  time_t seconds = std::clamp<UnixSeconds>(t, -30'610'224'000, 253'402'300'799);
   tm parts{};
   gmtime_r(&seconds, &parts);
   char text[32];
@@ -36,15 +38,14 @@ std::string format_time(UnixSeconds t) {
 
 UnixSeconds parse_time(const std::string& text) {
   tm parts{};
-  char zone = 0;
-  int read = 0;
-  if (sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%c%n", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,
-             &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &zone, &read) != 7 ||
-      zone != 'Z' || static_cast<size_t>(read) != text.size())
+  if (sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2dZ", &parts.tm_year, &parts.tm_mon, &parts.tm_mday, &parts.tm_hour,
+             &parts.tm_min, &parts.tm_sec) != 6)
     return -1;
   parts.tm_year -= 1900;
   parts.tm_mon -= 1;
-  return timegm(&parts);
+  UnixSeconds t = timegm(&parts);
+  // scanf takes spaces and signs, timegm takes a 45th day: only what we would write ourselves is a time.
+  return format_time(t) == text ? t : -1;
 }
 
 std::string format_duration(std::chrono::seconds d) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/json.h"
 
+#include <exception>
+
 #include "base/limits.h"
 
 namespace meshd {
@@ -35,7 +37,13 @@ Outcome<Json> parse_json(std::string_view text) {
   if (too_deep(text)) return fail(Errc::limit, "JSON is nested too deeply");
   Json value;
   std::string error;
-  const char* end = picojson::parse(value, text.data(), text.data() + text.size(), &error);
+  const char* end = nullptr;
+  try {
+    end = picojson::parse(value, text.data(), text.data() + text.size(), &error);
+  } catch (const std::exception&) {
+    // picojson throws for numbers that no double holds, such as 1e999.
+    return fail(Errc::invalid_argument, "not JSON: a number is too large");
+  }
   if (!error.empty()) return fail(Errc::invalid_argument, "not JSON: " + error);
   for (; end != text.data() + text.size(); ++end) {
     if (*end != ' ' && *end != '\n' && *end != '\r' && *end != '\t')
@@ -59,7 +67,10 @@ std::string text_of(const Json& j, const std::string& key, std::string_view othe
 int64_t int_of(const Json& j, const std::string& key, int64_t otherwise) {
   const Json& m = member(j, key);
   if (m.is<int64_t>()) return m.get<int64_t>();
-  return m.is<double>() ? static_cast<int64_t>(m.get<double>()) : otherwise;
+  if (!m.is<double>()) return otherwise;
+  double d = m.get<double>();
+  // Beyond 2^63 the cast would be undefined.
+  return d >= -0x1p63 && d < 0x1p63 ? static_cast<int64_t>(d) : otherwise;
 }
 
 bool flag_of(const Json& j, const std::string& key, bool otherwise) {

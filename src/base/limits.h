@@ -29,6 +29,11 @@ inline constexpr milliseconds kHeadDeadline{10'000};        // first byte of a h
 inline constexpr milliseconds kKeepAliveIdle{60'000};       // client connection without a request
 inline constexpr milliseconds kUpstreamIdle{55'000};        // pooled connection: below what servers usually allow (60 s)
 inline constexpr milliseconds kBodyStall{30'000};           // no byte of a body either way
+inline constexpr milliseconds kWriteStall{120'000};         // a peer takes nothing; its kernel may hold megabytes a slow reader has yet to read
+inline constexpr milliseconds kAbandonWatch{1'000};         // an answer waits this long before we look whether its client has gone
+inline constexpr size_t kDiscardMax = 64 * 1024;              // rest of an answered request's content read away to keep its connection
+inline constexpr milliseconds kLinger{2'000};               // after our last byte: time for the peer to read it before a reset can drop it
+inline constexpr int kInterimMax = 16;                      // 1xx before one answer
 inline constexpr int kPipelinedPerTurn = 32;                // requests of one connection per loop turn, so that none starves the others
 inline constexpr uint32_t kH2StreamsMax = 100;              // per connection at an edge
 inline constexpr uint32_t kMeshStreamsMax = 1000;           // per connection between nodes

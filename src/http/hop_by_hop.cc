@@ -77,7 +77,7 @@ Result<> remove_hop_by_hop(Fields& fields, uint32_t seen, HttpVersion version, S
   }
   if ((seen & kHasTe) != 0) {
     fields.remove("te");
-    if (trailers) fields.add("te", "trailers");
+    if (trailers && side == Side::client) fields.add("te", "trailers");
   }
   if ((seen & kHasUpgrade) != 0) fields.remove("upgrade");
   if ((seen & kHasKeepAlive) != 0) fields.remove("keep-alive");

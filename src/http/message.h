@@ -20,14 +20,15 @@ class Body {
  public:
   virtual ~Body() = default;
 
-  // The next bytes; an empty chunk is the end (again at each further call). One puller at a time.
+  // The next bytes; an empty chunk is the end (again at each further call). One puller at a time. What is not
+  // ready has taken nothing yet: it may be dropped instead of awaited, and asked for again.
   // Errors: reset, protocol, timeout, body_too_large, …; final.
   virtual Await<Result<Chunk>> pull() = 0;
 
   // Gives up: a waiting pull completes with `why`, the source is told (RST_STREAM, or its connection ends).
   virtual void close(Error why) = 0;
 
-  // Total length, where the message declared one.
+  // Total length, where the message declared one; for an answer to HEAD and a 304, what would have been sent.
   virtual std::optional<uint64_t> length() const { return std::nullopt; }
 
   // Trailer fields; null before the end and where there were none.

@@ -77,7 +77,9 @@ class PipeEnd final : public ByteStream {
     out_->break_with(seen);
   }
 
-  bool ready() const override { return !in_->bytes.empty() || in_->finished || in_->broken; }
+  bool ready() const override {
+    return !in_->bytes.empty() || in_->finished || in_->broken || in_->read_op.filled();
+  }
   size_t queued() const override { return out_->bytes.size(); }
 
  private:

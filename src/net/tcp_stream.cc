@@ -308,7 +308,9 @@ Await<Result<>> TcpStream::finish() {
 }
 
 void TcpStream::close(Error why) { impl_->shut(why); }
-bool TcpStream::ready() const { return !impl_->inbox.empty() || impl_->at_end || impl_->broken.has_value(); }
+bool TcpStream::ready() const {
+  return !impl_->inbox.empty() || impl_->at_end || impl_->broken.has_value() || impl_->read_op.filled();
+}
 size_t TcpStream::queued() const { return impl_->broken ? 0 : impl_->outbox.size(); }
 const SocketAddress& TcpStream::local() const { return impl_->local; }
 const SocketAddress& TcpStream::peer() const { return impl_->peer; }

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/limits.h"
+#include "base/local_ptr.h"
 #include "http/h1_client.h"
 #include "http/message.h"
 #include "net/byte_stream.h"
@@ -46,7 +47,7 @@ class ClientPool final : public Service {
   struct Shared;
 
  private:
-  std::shared_ptr<Shared> shared_;  // the pool's, its calls' and its connections'
+  LocalPtr<Shared> shared_;  // the pool's, its calls' and its connections'
 };
 
 }  // namespace meshd

@@ -63,11 +63,19 @@ enum class HttpVersion : uint8_t { http10, http11, http2 };
 class RequestHead : public Fields {
  public:
   std::string_view method() const { return view(method_); }
-  std::string_view path() const { return view(path_); }            // with query
+  std::string_view path() const { return view(path_); }  // with query
   std::string_view path_only() const { return path().substr(0, path().find('?')); }
   std::string_view authority() const { return view(authority_); }
-  std::string_view scheme() const { return view(scheme_); }        // "http" or "https"
-  std::string_view protocol() const { return view(protocol_); }    // :protocol (RFC 8441) or Upgrade's value; else empty
+  std::string_view scheme() const { return view(scheme_); }  // "http" or "https"
+  std::string_view protocol() const {
+    return view(protocol_);
+  }  // :protocol (RFC 8441) or Upgrade's value; else empty
+  // Empty again, its memory kept for the next head of a connection.
+  void reset() {
+    clear();
+    method_ = path_ = authority_ = scheme_ = protocol_ = Slice{};
+    version = HttpVersion::http11;
+  }
   void set_method(std::string_view v) { method_ = keep(v); }
   void set_path(std::string_view v) { path_ = keep(v); }
   void set_authority(std::string_view v) { authority_ = keep(v); }

@@ -2,8 +2,10 @@
 // h1_client.h: the upstream end of one HTTP/1 connection (RFC 9112).
 #pragma once
 #include <memory>
+#include <optional>
 
 #include "base/limits.h"
+#include "base/local_ptr.h"
 #include "http/message.h"
 #include "net/byte_stream.h"
 
@@ -15,6 +17,18 @@ struct CallFacts {
   bool reused = false;     // it had carried a request before
   bool sent = false;       // a byte of the request was handed to the stream: the upstream may have acted on it
   bool answered = false;   // a byte of an answer came
+
+  // Gives the call up: it soon fails with `why`, and its connection ends. Nothing happens when it is over.
+  void cancel(Error why);
+
+  struct Target {
+    virtual void cancel_call(Error why) = 0;
+
+   protected:
+    ~Target() = default;
+  };
+  Target* target = nullptr;        // by the client, while it works on the call
+  std::optional<Error> cancelled;  // by cancel
 };
 
 // Told when a connection becomes free or ends; for the pool.
@@ -52,7 +66,7 @@ class H1Client {
   struct Connection;
 
  private:
-  Connection* connection_;  // counted
+  LocalPtr<Connection> connection_;
 };
 
 }  // namespace meshd

@@ -58,8 +58,11 @@ class H1Link : public LocalCounted {
   // Takes the body away from whoever holds it, who sees `why`, and throws away at most `max` more bytes.
   // True: the message has ended and the connection is at the next one.
   Task<bool> discard(size_t max, Error why);
+  // Somebody holds the content's Body.
+  bool body_held() const { return body_ != nullptr; }
   // True once after each time something moved; for idle timeouts.
   bool moved() { return std::exchange(moved_, false); }
+  void note_moved() { moved_ = true; }
 
   // ---- a small head between everything else that is written, such as 100 (Continue)
   void write_early(Chunk head);

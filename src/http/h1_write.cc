@@ -151,7 +151,7 @@ Task<Sent> send_message(ByteStream& stream, Chunk head, Body* body, Framing fram
   uint64_t left = framing.length;
   bool ended = body == nullptr || framing.body == BodyKind::none || (framing.body == BodyKind::length && left == 0);
   Chunks out;
-  out.push_back(std::move(head));
+  if (!head.empty()) out.push_back(std::move(head));
   do {
     if (!ended) {
       Result<Chunk> piece;

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "model/access_filter.h"
+#include "model/access_check.h"
 #include "model/reader.h"
 
 namespace meshd::model {
@@ -244,9 +244,11 @@ class Binder {
     out.only = r.text("only");
     if (out.output != "stdout" && out.output != "stderr" && out.output != "none" && !out.output.starts_with('/'))
       findings_.error(md::malformed, r.find("output")->at, r.find("output")->length, quoted(out.output) + " is not an output").hint = "stdout, stderr, none or an absolute path";
-    if (out.only.empty()) return;
-    if (auto filter = parse_access_filter(out.only); !filter)
-      findings_.error(md::malformed, r.find("only")->at, r.find("only")->length, filter.error().what).hint = "such as \"status >= 400 or duration > 1s\"";
+    if (auto fault = check_access_filter(out.only)) {
+      const YamlNode& n = *r.find("only");
+      findings_.error(md::malformed, n.at, n.length, quoted(out.only) + " is not a filter: " + fault->what + ", at character " + std::to_string(fault->offset + 1))
+          .hint = "such as \"status >= 400 or duration > 1s\"";
+    }
   }
 
   Test test(const YamlNode& item) {

@@ -122,7 +122,7 @@ TEST_CASE("one wrong line gives one finding, with code, place and hint") {
       {"routes: [{ name: a, service: web }, { name: b, service: web, match: { methods: [GET] } }]\n", "MD2006 1:37 route b is never reached: a takes all that it matches | line 1\n"},
       {"routes: [{ name: a, service: web, match: { headers: { x: {} } } }, { name: b, service: web }]\n", "MD1006 1:55 a header match takes one of exact, prefix, present, absent\n"},
       {"routes: [{ name: a, service: web, match: { path: { regex: x } } }]\n", "MD1020 1:52 'routes[a].match.path.regex' is not supported in this version | take it out\n"},
-      {"telemetry: { access_log: { only: \"status > x\" } }\n", "MD1014 1:34 'x' where a status is expected | such as \"status >= 400 or duration > 1s\"\n"},
+      {"telemetry: { access_log: { only: \"status > x\" } }\n", "MD1014 1:34 'status > x' is not a filter: expected a number after 'status', at character 10 | such as \"status >= 400 or duration > 1s\"\n"},
       {"tests: [{ from: web, request: \"GET http://db/\", expect: { denied_by: nix } }]\n", "MD2010 1:9 a test expects rule 'nix', which does not exist\n"},
       {"tests: [{ from: web, request: \"GET http://db/\", expect: {} }]\n", "MD1006 1:49 a test expects nothing | one of route, denied_by, allowed_by, to\n"},
   };

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// node_routes.cc: what every node answers on its local API; a server adds its own (control_server.h).
+//
+//   GET /v1/status        NodeStatus::status
+//   GET /v1/get/KIND      services, nodes, routes, policies, certs
+//   POST /v1/drain        as SIGTERM: requests finish, then the process ends
+//   POST /v1/logs/reopen  as SIGHUP
+#include <signal.h>
+#include <unistd.h>
+
+#include "app/node.h"
+
+namespace meshd {
+namespace {
+
+Task<Result<Response>> show_status(const NodeStatus& status) {
+  co_return json_response(200, status.status());
+}
+
+Task<Result<Response>> show_list(const NodeStatus& status, std::string kind) {
+  auto list = status.get(kind);
+  if (!list) co_return api_error(list.error());
+  co_return json_response(200, *list);
+}
+
+// By signal, so that there is one way in which this process ends.
+Task<Result<Response>> begin_drain() {
+  kill(getpid(), SIGTERM);
+  JsonObject answer;
+  answer["draining"] = Json(true);
+  co_return json_response(202, Json(std::move(answer)));
+}
+
+Task<Result<Response>> reopen(Node& node) {
+  node.reopen_logs();
+  co_return json_response(200, Json(JsonObject()));
+}
+
+}  // namespace
+
+void Node::add_routes() {
+  router_.add("GET", "/v1/status", [this](ApiCall&) { return show_status(*status_); });
+  router_.add("GET", "/v1/get/{}", [this](ApiCall& call) { return show_list(*status_, call.parts.at(0)); });
+  router_.add("POST", "/v1/drain", [](ApiCall&) { return begin_drain(); });
+  router_.add("POST", "/v1/logs/reopen", [this](ApiCall&) { return reopen(*this); });
+}
+
+}  // namespace meshd

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // forge_test.h: writes certificates by hand, each part replaceable, so that tests can make malformed ones.
 #pragma once
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,5 +53,15 @@ struct World {
   Result<CertificateChain> chain() const;
   TrustBundle bundle() const;
 };
+
+// Places in World::leaf.extensions.
+inline constexpr size_t kConstraints = 0, kUsage = 1, kExtended = 2, kNames = 3;
+
+struct Malformed {
+  const char* what;
+  void (*spoil)(World&);
+};
+// One change each to a good certificate: whatever checks peers must refuse every one (malformed_test.cc).
+std::span<const Malformed> malformed();
 
 }  // namespace meshd::forge

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // handshake.cc: the beginning of a TLS connection: agree, check who it is, then and only then hand it out.
 #include <algorithm>
+#include <cstring>
 
 #include "loop/loop.h"
 #include "tls/tls_impl.h"
@@ -23,6 +24,27 @@ CertificateChain chain_of(const mbedtls_x509_crt* head) {
   return chain;
 }
 
+// RFC 8446 gives alerts the keys of their moment; mbedTLS 3.6 sends a client's refusal in the clear, and a server's
+// under keys the client has left behind, so that the peer sees a broken record in place of the reason. These two set
+// the right keys, at points after which the library writes nothing but alerts until it sets them itself.
+void use_handshake_keys(mbedtls_ssl_context& client) {
+  client.transform_out = client.transform_in;
+  std::memset(client.cur_out_ctr, 0, sizeof client.cur_out_ctr);
+}
+void use_application_keys(mbedtls_ssl_context& server) {
+  if (server.state != MBEDTLS_SSL_CLIENT_CERTIFICATE || server.transform_application == nullptr) return;
+  server.transform_out = server.transform_application;
+  std::memset(server.cur_out_ctr, 0, sizeof server.cur_out_ctr);
+}
+
+// The mbedtls verify callback: SvidCheck's, with the keys for what follows a refusal.
+int check_svid(void* self, mbedtls_x509_crt* crt, int depth, uint32_t* flags) {
+  auto& i = *static_cast<TlsStream::Impl*>(self);
+  int status = SvidCheck::on_certificate(&*i.check, crt, depth, flags);
+  if (status != 0 && i.side == Side::upstream) use_handshake_keys(i.ssl);
+  return status;
+}
+
 // The mbedtls verify callback of a client that joins: it trusts no root yet, only the hash of one. Called for each
 // certificate from the root down; the leaf comes last and brings the whole chain with it.
 int check_by_pin(void* self, mbedtls_x509_crt* crt, int depth, uint32_t* flags) {
@@ -39,6 +61,7 @@ int check_by_pin(void* self, mbedtls_x509_crt* crt, int depth, uint32_t* flags) 
   }
   i.pin_problem = Error{id.error().code, i.side, id.error().why};
   *flags = MBEDTLS_X509_BADCERT_OTHER;
+  use_handshake_keys(i.ssl);
   return MBEDTLS_ERR_X509_FATAL_ERROR;
 }
 
@@ -66,8 +89,7 @@ Result<> set_up(TlsStream::Impl& i, Setup setup) {
   }
   bool pin = s.check == PeerCheck::pin;
   i.check.emplace(pin ? s.trust_domain : s.bundle->trust_domain(), std::move(setup.expect));
-  if (pin) mbedtls_ssl_set_verify(&i.ssl, check_by_pin, &i);
-  else mbedtls_ssl_set_verify(&i.ssl, SvidCheck::on_certificate, &*i.check);
+  mbedtls_ssl_set_verify(&i.ssl, pin ? check_by_pin : check_svid, &i);
   return {};
 }
 
@@ -100,6 +122,7 @@ Error cause_of(const TlsStream::Impl& i, int status) {
 // Runs the handshake to its end. Every wait is on the lower stream; closing that ends it.
 Task<Result<>> shake_hands(TlsStream::Impl& i) {
   for (;;) {
+    if (i.side == Side::client) use_application_keys(i.ssl);
     int status = mbedtls_ssl_handshake(&i.ssl);
     Chunks flight = i.take_out();
     if (!flight.empty()) {

@@ -11,8 +11,11 @@
 namespace meshd {
 namespace {
 
-// Record header 5, content type 1, tag 16 (RFC 8446 5.2): what each record adds.
-constexpr size_t kRecordOverhead = 22;
+// The most that mbedTLS puts into a record: it counts the content type into the 16 KiB (ssl_tls.c,
+// mbedtls_ssl_get_max_out_record_payload), and would make two records of one byte more.
+constexpr size_t kRecordPayload = kTlsRecordMax - 1;
+// What each record adds: header 5, content type 1, tag 16 (RFC 8446 5.2), padding up to 15.
+constexpr size_t kRecordOverhead = 37;
 
 // Plaintext of all connections of a thread is read into one slab in turn.
 ReadSlab& plain_slab() {
@@ -175,24 +178,24 @@ Result<> write_record(TlsStream::Impl& i, const char* bytes, size_t n) {
 
 // Full records straight from large chunks; small ones are gathered, because each record costs 22 bytes and a call.
 Result<> write_records(TlsStream::Impl& i, const Chunks& chunks) {
-  thread_local char gathered[kTlsRecordMax];
+  thread_local char gathered[kRecordPayload];
   size_t used = 0;
   for (const Chunk& chunk : chunks) {
     std::string_view rest = chunk.view();
     if (used > 0) {
-      size_t some = std::min(rest.size(), kTlsRecordMax - used);
+      size_t some = std::min(rest.size(), kRecordPayload - used);
       std::memcpy(gathered + used, rest.data(), some);
       used += some;
       rest.remove_prefix(some);
-      if (used < kTlsRecordMax) continue;
+      if (used < kRecordPayload) continue;
       if (auto written = write_record(i, gathered, used); !written) return written;
       used = 0;
     }
-    size_t whole = rest.size() - rest.size() % kTlsRecordMax;
+    size_t whole = rest.size() - rest.size() % kRecordPayload;
     bool last = &chunk == chunks.end() - 1;
     if (last) whole = rest.size();
-    for (size_t at = 0; at < whole; at += kTlsRecordMax)
-      if (auto written = write_record(i, rest.data() + at, std::min(kTlsRecordMax, whole - at)); !written)
+    for (size_t at = 0; at < whole; at += kRecordPayload)
+      if (auto written = write_record(i, rest.data() + at, std::min(kRecordPayload, whole - at)); !written)
         return written;
     rest.remove_prefix(whole);
     std::memcpy(gathered, rest.data(), rest.size());
@@ -233,7 +236,7 @@ Await<Result<size_t>> TlsStream::write(Chunks chunks) {
   assert(!i.finished);
   size_t size = total_size(chunks);
   if (size == 0) return size;
-  i.expected_out = size + (size / kTlsRecordMax + 1) * kRecordOverhead;
+  i.expected_out = size + (size / kRecordPayload + 1) * kRecordOverhead;
   if (auto written = write_records(i, chunks); !written) return Result<size_t>(fail(written.error()));
   i.total_written += size;
   Await<Result<size_t>> below = i.lower->write(i.take_out());

@@ -226,6 +226,12 @@ void spawn(Task<void> task) {
   loop.ready.push_back(run_detached(std::move(task), loop).handle);
 }
 
+void start(Task<void> task) {
+  Loop::Impl& loop = Loop::current().impl();
+  ++loop.tasks;
+  run_detached(std::move(task), loop).handle.resume();
+}
+
 void Timer::start(milliseconds after) {
   Loop::Impl& loop = Loop::current().impl();
   loop.wheel.add(*this, loop.turn, after);

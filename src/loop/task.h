@@ -172,5 +172,8 @@ class [[nodiscard]] Await {
 
 // Starts `task` on the current loop at the end of this turn's work; it runs to its end on its own.
 void spawn(Task<void> task);
+// The same, but it runs up to its first wait within this call: for plain functions that hold an Await, which must
+// be awaited before anything else can complete it. Not from within a callback of a C library.
+void start(Task<void> task);
 
 }  // namespace meshd

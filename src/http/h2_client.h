@@ -2,6 +2,7 @@
 // h2_client.h: the client's end of an HTTP/2 connection: streams for tunnels (open), whole exchanges (call).
 #pragma once
 #include <memory>
+#include <vector>
 
 #include "base/local_ptr.h"
 #include "http/h2_options.h"
@@ -22,17 +23,14 @@ class H2ClientStream final : public H2Stream {
 
  private:
   friend class H2Connection;
-  bool begin_fields() override;
   void field(std::string_view name, std::string_view value) override;
-  bool end_fields() override;
+  bool end_fields(bool end_stream) override;
   void broke(Error why) override;
 
-  std::unique_ptr<ResponseHead> head_;      // being received, or complete and not yet taken
-  std::unique_ptr<ResponseHead> next_head_; // came before head_ was taken
+  ResponseHead building_;                             // being received
+  std::vector<std::unique_ptr<ResponseHead>> heads_;  // complete and not yet taken
   Op<Result<ResponseHead>> response_op_;
-  size_t head_size_ = 0;
-  uint16_t interims_ = 0;
-  bool head_whole_ = false;
+  uint8_t interims_ = 0;
   bool final_seen_ = false;
   bool no_content_ = false;
 };

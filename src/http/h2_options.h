@@ -20,8 +20,7 @@ struct H2Options {
   uint32_t connection_window = kEdgeConnectionWindow;  // bytes in flight over all streams
   uint32_t streams_max = kH2StreamsMax;                // streams the peer may have open
   size_t head_bytes_max = kHeadBytesMax;               // 431 above, or a broken response
-  size_t head_fields_max = kHeadFieldsMax;
-  size_t trailer_bytes_max = kTrailerBytesMax;
+  size_t head_fields_max = kHeadFieldsMax + 5;         // with pseudo-header fields
   uint32_t header_table = 4096;                        // bytes of HPACK memory for what we receive and send
   size_t stream_outbox = 64 * 1024;                    // bytes one stream queues before its writer waits
   bool extended_connect = false;                       // offer RFC 8441 (WebSocket)

@@ -20,7 +20,7 @@ class H2ServerStream final : public H2Stream {
   // CONNECT has an authority, and no path and scheme; version is http2.
   RequestHead& head() { return head_; }
   // The peer sent more fields than H2Options allows: the head is cut short, answer 431.
-  bool head_too_large() const { return head_size_ > head_size_max_; }
+  bool head_too_large() const { return too_large_; }
   // The request has no content: END_STREAM came with its head.
   bool no_content() const { return no_content_; }
 
@@ -33,13 +33,10 @@ class H2ServerStream final : public H2Stream {
 
  private:
   friend class H2Connection;
-  bool begin_fields() override;
   void field(std::string_view name, std::string_view value) override;
-  bool end_fields() override;
+  bool end_fields(bool end_stream) override;
 
   RequestHead head_;
-  size_t head_size_ = 0;      // bytes by the measure of RFC 9113 6.5.2
-  size_t head_size_max_ = 0;  // 0 when the head was cut short
   bool head_done_ = false;
   bool no_content_ = false;
   bool responded_ = false;
@@ -57,8 +54,9 @@ class H2Handler {
 
 class H2Server {
  public:
-  // Starts with the peer's preface as the next bytes of `stream`. `handler` outlives run().
-  H2Server(std::unique_ptr<ByteStream> stream, H2Handler& handler, const H2Options& options);
+  // The peer's preface is the next in `initial` (bytes that were read already) and `stream`.
+  // `handler` outlives run().
+  H2Server(std::unique_ptr<ByteStream> stream, H2Handler& handler, const H2Options& options, Chunk initial = {});
   // Closes the connection; streams that are still held break with `cancelled`.
   ~H2Server();
 
@@ -78,6 +76,7 @@ class H2Server {
 
  private:
   LocalPtr<H2Connection> connection_;
+  Chunk initial_;
 };
 
 }  // namespace meshd

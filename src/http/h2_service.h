@@ -2,19 +2,20 @@
 // h2_service.h: serves HTTP/2 requests of one connection by a Service.
 #pragma once
 #include <memory>
+#include <string_view>
 
 #include "http/h2_options.h"
 #include "http/message.h"
+#include "http/server_group.h"
 #include "net/byte_stream.h"
 
 namespace meshd {
 
-class ServerGroup;
-
 struct H2ServerOptions {
   H2Options h2 = H2Options::edge();
-  bool allow_connect = false;       // plain CONNECT reaches the service; otherwise 405
-  std::string_view scheme = "http"; // what the transport really is; :scheme only claims it
+  std::string_view scheme = "http";  // what the transport really is, a literal; :scheme only claims it
+  Chunk initial;                     // bytes that protocol detection has read already
+  bool connect = false;              // serve CONNECT
 };
 
 // Serves until the connection is over. It joins `group`, through which it is drained or closed; `service`

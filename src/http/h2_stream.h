@@ -37,6 +37,12 @@ class H2Stream : public ByteStream {
   void close(Error why) override;
   // RST_STREAM with this code.
   void close(Error why, uint32_t code);
+  // What the destructor does, for a stream that is not destroyed yet: nothing more is wanted of the peer, and what
+  // has been sent in full stays so. Whoever waits learns `why`.
+  void abandon(Error why);
+  // Reading is given up, writing goes on: a waiting read completes with `why`, what comes is dropped, and the peer's
+  // window stays closed.
+  void stop_reading(Error why);
   bool ready() const override;
   size_t queued() const override { return outbox_.size(); }
 
@@ -62,17 +68,20 @@ class H2Stream : public ByteStream {
   H2Stream() = default;
   friend class H2Connection;
 
-  // A block of header fields from the peer, by H2Connection: which, and is it whole?
-  virtual bool begin_fields() = 0;
+  // By H2Connection, for each block of header fields from the peer.
   virtual void field(std::string_view name, std::string_view value) = 0;
-  // False: the stream is to be reset as malformed.
-  virtual bool end_fields() = 0;
+  // The block is whole. False: the stream is to be reset as malformed.
+  virtual bool end_fields(bool end_stream) = 0;
+  // Completes what else waits.
   virtual void broke(Error why) { (void)why; }
 
+  void add_trailer(std::string_view name, std::string_view value);
   void take_data(Chunk bytes);
   void take_end();
   void break_with(Error why);
-  void queue_moved();
+  void end_framed();    // END_STREAM is on its way
+  void outbox_moved();  // DATA was framed
+  Await<Result<>> end_writing();
 
   H2Connection* connection_ = nullptr;  // null once nothing can be sent any more
   H2Stream* next_ = nullptr;            // of the connection's open streams
@@ -81,9 +90,14 @@ class H2Stream : public ByteStream {
   bool in_ended_ = false;       // END_STREAM came
   bool out_ended_ = false;      // END_STREAM was framed
   bool finish_asked_ = false;
+  bool answered_ = false;       // the head alone is the whole answer
   bool deferred_ = false;       // nghttp2 waits for resume_data
   bool is_connect_ = false;     // a tunnel: other reset codes, no stall limit
-  uint8_t stalled_sweeps_ = 0;
+  bool too_large_ = false;      // the block of fields was cut short
+  bool fault_counted_ = false;  // its reset was charged to the peer already
+  bool moved_ = false;          // DATA was framed since the last sweep
+  bool stalled_ = false;        // nothing moved between the last two sweeps
+  bool sent_ = false;           // a frame of ours is on its way: the peer may know of the stream
   ChunkQueue inbox_;            // came, not read
   ChunkQueue outbox_;           // written, not framed
   size_t write_size_ = 0;       // of the waiting write
@@ -94,6 +108,7 @@ class H2Stream : public ByteStream {
   std::unique_ptr<Fields> out_trailers_;  // to be sent
   std::optional<uint32_t> reset_code_;
   std::optional<Error> broken_;
+  std::optional<Error> unread_;  // why nobody reads
   OnBroken on_broken_ = nullptr;
   void* on_broken_context_ = nullptr;
 };

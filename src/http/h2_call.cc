@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// h2_call.cc: a whole exchange on a client stream: request and response as values.
+#include "http/h2_client.h"
+#include "http/semantics.h"
+
+namespace meshd {
+namespace {
+
+// What the call, the task that sends the request's body and the response's body share.
+struct Exchange : LocalCounted {
+  std::unique_ptr<H2ClientStream> stream;
+  Body* source = nullptr;                // the request's body while it is being sent
+  Cancellation* cancellation = nullptr;  // while armed
+
+  void cancel(Error why) {
+    stream->close(why);
+    if (source != nullptr) source->close(why);
+  }
+  void disarm() {
+    if (cancellation != nullptr) std::exchange(cancellation, nullptr)->disarm();
+  }
+};
+
+class ResponseBody final : public Body {
+ public:
+  ResponseBody(LocalPtr<Exchange> x, std::optional<uint64_t> length) : x_(std::move(x)), length_(length) {}
+  ~ResponseBody() override {
+    x_->disarm();
+    if (!x_->stream->peer_finished()) x_->cancel({Errc::cancelled, Side::client, "the response is not wanted"});
+  }
+  Await<Result<Chunk>> pull() override { return x_->stream->read(); }
+  void close(Error why) override { x_->cancel(why); }
+  std::optional<uint64_t> length() const override { return length_; }
+  const Fields* trailers() const override { return x_->stream->trailers(); }
+
+ private:
+  LocalPtr<Exchange> x_;
+  std::optional<uint64_t> length_;
+};
+
+// The answer to HEAD, and 304: no content, but the length that it would have.
+class NoContent final : public Body {
+ public:
+  explicit NoContent(uint64_t length) : length_(length) {}
+  Await<Result<Chunk>> pull() override { return Chunk(); }
+  void close(Error) override {}
+  std::optional<uint64_t> length() const override { return length_; }
+
+ private:
+  uint64_t length_;
+};
+
+Task<void> send_body(LocalPtr<Exchange> x, std::unique_ptr<Body> body) {
+  x->source = body.get();
+  for (;;) {
+    Result<Chunk> bytes = co_await body->pull();
+    if (!bytes) {
+      x->stream->close(bytes.error());
+      break;
+    }
+    if (bytes->empty()) {
+      const Fields* trailers = body->trailers();
+      if (trailers != nullptr) (void)co_await x->stream->send_trailers(*trailers);
+      else (void)co_await x->stream->finish();
+      break;
+    }
+    Result<size_t> taken = co_await x->stream->write(std::move(*bytes));
+    if (!taken) {
+      body->close(taken.error());
+      break;
+    }
+  }
+  x->source = nullptr;
+}
+
+}  // namespace
+
+Task<Result<Response>> H2Client::call(Request& request) {
+  bool end = request.body == nullptr;
+  auto opened = open(request.head, end, end ? std::nullopt : request.body->length());
+  if (!opened) co_return fail(opened.error());
+  // From here this client may go away; the exchange has its own stream.
+  LocalPtr<Exchange> x(new Exchange);
+  x->stream = std::move(*opened);
+  x->cancellation = request.cancellation;
+  if (!end) spawn(send_body(x, std::move(request.body)));
+  if (request.cancellation != nullptr)
+    request.cancellation->arm([](void* self, Error why) { static_cast<Exchange*>(self)->cancel(why); }, x.get());
+
+  for (;;) {
+    Result<ResponseHead> head = co_await x->stream->response();
+    Framing framing;
+    if (head) {
+      Result<> checked = check_response(*head, framing, request.head);
+      if (!checked) head = fail(checked.error());
+    }
+    if (!head) {
+      x->disarm();
+      x->cancel(head.error());
+      co_return fail(head.error());
+    }
+    if (head->status < 200) {
+      if (request.interim != nullptr) request.interim->interim(std::move(*head));
+      continue;
+    }
+    Response response;
+    response.head = std::move(*head);
+    std::optional<uint64_t> length;
+    if (framing.has_length) length = framing.length;
+    if (!x->stream->no_content() && framing.body != BodyKind::none) {
+      response.body = std::make_unique<ResponseBody>(x, length);
+    } else {
+      x->disarm();
+      if (framing.has_length && framing.length > 0) response.body = std::make_unique<NoContent>(framing.length);
+    }
+    co_return response;
+  }
+}
+
+}  // namespace meshd

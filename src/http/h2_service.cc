@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/h2_service.h"
+
+#include "http/h2_server.h"
+#include "http/semantics.h"
+
+namespace meshd {
+namespace {
+
+// The connection's task and its streams' tasks share it; it leaves the group when the last of them is done.
+struct Connection final : LocalCounted, ServerConnection, H2Handler {
+  Connection(ServerGroup& g, Service& s, std::unique_ptr<ByteStream> stream, const H2ServerOptions& o)
+      : ServerConnection(g),
+        service(s),
+        scheme(o.scheme),
+        connect(o.connect),
+        server(std::move(stream), *this, o.h2, o.initial) {}
+
+  void on_stream(std::unique_ptr<H2ServerStream> stream) override;
+  void begin_drain() override { server.drain(); }
+  void close(Error why) override { server.close(why); }
+  bool idle() const override { return requests == 0 && server.idle(); }
+  bool group_draining() { return group().draining(); }
+
+  Service& service;
+  std::string_view scheme;
+  bool connect;
+  size_t requests = 0;  // whose tasks run
+  H2Server server;
+};
+
+// The stream, shared by its task and the request's body, which the service may keep longer.
+struct Exchange final : LocalCounted, InterimSink {
+  explicit Exchange(std::unique_ptr<H2ServerStream> s) : stream(std::move(s)) {}
+
+  void interim(ResponseHead head) override {
+    // HTTP/2 has no 101 (RFC 9113 section 8.6).
+    if (stream->responded() || stream->broken() || head.status == 101) return;
+    if (head.status == 100) wants_continue = false;
+    (void)stream->interim(head);
+  }
+
+  std::unique_ptr<H2ServerStream> stream;
+  bool wants_continue = false;  // the client waits for 100 before it sends content
+  Cancellation cancellation;
+  Body* sending = nullptr;      // the response's body while it is being sent
+};
+
+class RequestBody final : public Body {
+ public:
+  RequestBody(LocalPtr<Exchange> x, std::optional<uint64_t> length) : x_(std::move(x)), length_(length) {}
+  Await<Result<Chunk>> pull() override {
+    if (x_->wants_continue) {
+      ResponseHead go_on;
+      go_on.status = 100;
+      x_->interim(std::move(go_on));
+    }
+    return x_->stream->read();
+  }
+  // Giving up the content is not giving up the exchange: the answer still goes out.
+  void close(Error why) override { x_->stream->stop_reading(why); }
+  std::optional<uint64_t> length() const override { return length_; }
+  const Fields* trailers() const override { return x_->stream->trailers(); }
+
+ private:
+  LocalPtr<Exchange> x_;
+  std::optional<uint64_t> length_;
+};
+
+// The client reset the stream or is gone.
+void client_gave_up(void* context, Error why) {
+  auto& x = *static_cast<Exchange*>(context);
+  x.cancellation.fire(why);
+  if (x.sending != nullptr) x.sending->close(why);
+}
+
+// Checks the head and makes the request that the service sees.
+Result<> make_request(Connection& c, const LocalPtr<Exchange>& x, Request& request) {
+  H2ServerStream& s = *x->stream;
+  if (s.head_too_large()) return fail(Errc::head_too_large, Side::client, "the header fields are too large");
+  request.head = std::move(s.head());
+  request.head.set_scheme(c.scheme);
+  Framing framing;
+  Result<> checked = check_request(request.head, framing, {.connect = c.connect});
+  if (!checked) return checked;
+  x->wants_continue = framing.expect_continue;
+  if (!s.no_content()) {
+    std::optional<uint64_t> length;
+    if (framing.has_length) length = framing.length;
+    request.body = std::make_unique<RequestBody>(x, length);
+  }
+  request.interim = x.get();
+  request.cancellation = &x->cancellation;
+  return {};
+}
+
+Task<void> send_content(Exchange& x, Body& body) {
+  H2ServerStream& s = *x.stream;
+  for (;;) {
+    Result<Chunk> bytes = co_await body.pull();
+    if (!bytes) {
+      // The head is sent: only a reset can say that this is not the whole.
+      s.close(bytes.error());
+      co_return;
+    }
+    if (bytes->empty()) break;
+    Result<size_t> taken = co_await s.write(std::move(*bytes));
+    if (!taken) {
+      body.close(taken.error());
+      co_return;
+    }
+  }
+  const Fields* trailers = body.trailers();
+  if (trailers != nullptr) (void)co_await s.send_trailers(*trailers);
+  else (void)co_await s.finish();
+}
+
+Task<void> serve_stream(LocalPtr<Connection> c, LocalPtr<Exchange> x) {
+  ++c->requests;
+  H2ServerStream& s = *x->stream;
+  Request request;
+  Response response;
+  Result<> made = make_request(*c, x, request);
+  if (made) {
+    Result<Response> answer = co_await c->service.call(request);
+    response = answer ? std::move(*answer) : make_error_response(answer.error());
+  } else {
+    response = make_error_response(made.error());
+  }
+  if (response.head.status == 101) response.head.status = 200;  // the tunnel of extended CONNECT
+
+  std::optional<uint64_t> length;
+  if (response.body != nullptr) length = response.body->length();
+  bool bodyless = response.body == nullptr || is_bodyless(response.head.status, request.head.method());
+  if (response.head.status == 204 || makes_tunnel(response.head.status, request.head)) length.reset();
+  Result<> sent = s.respond(response.head, bodyless, length);
+  if (sent && !bodyless) {
+    x->sending = response.body.get();
+    co_await send_content(*x, *response.body);
+    x->sending = nullptr;
+  }
+  response.body.reset();
+  // A service that still holds the request's body learns that nobody wants it any more.
+  s.abandon({Errc::cancelled, Side::client, "the exchange is over"});
+  --c->requests;
+}
+
+void Connection::on_stream(std::unique_ptr<H2ServerStream> stream) {
+  LocalPtr<Exchange> x(new Exchange(std::move(stream)));
+  x->stream->on_broken(client_gave_up, x.get());
+  spawn(serve_stream(LocalPtr<Connection>(this), std::move(x)));
+}
+
+}  // namespace
+
+Task<void> serve_h2(std::unique_ptr<ByteStream> stream, Service& service, ServerGroup& group, H2ServerOptions options) {
+  LocalPtr<Connection> c(new Connection(group, service, std::move(stream), options));
+  if (c->group_draining()) c->begin_drain();
+  co_await c->server.run();
+}
+
+}  // namespace meshd

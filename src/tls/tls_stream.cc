@@ -267,6 +267,16 @@ bool TlsStream::ready() const {
   return i.broken || i.at_end || !i.inbox.empty() || mbedtls_ssl_get_bytes_avail(&i.ssl) > 0 || i.lower->ready();
 }
 
+bool TlsStream::worn() const {
+  // Sequence numbers, big-endian; 2^23 leaves as many again for what is under way.
+  auto past_limit = [](const unsigned char* counter) {
+    uint64_t n = 0;
+    for (int at = 0; counter != nullptr && at < 8; ++at) n = n << 8 | counter[at];
+    return n >= 1u << 23;
+  };
+  return past_limit(impl_->ssl.cur_out_ctr) || past_limit(impl_->ssl.in_ctr);
+}
+
 size_t TlsStream::queued() const { return impl_->lower->queued(); }
 const std::optional<SpiffeId>& TlsStream::peer_id() const { return impl_->peer_id; }
 std::string_view TlsStream::sni() const { return impl_->notes.sni; }

@@ -42,6 +42,10 @@ class TlsStream final : public ByteStream {
   const TlsContext& context() const;
   ByteStream& lower();
 
+  // So many records have passed that new work should go over a new connection: AES-GCM keys are good for 2^24.5
+  // (RFC 8446 5.5), and the library cannot change keys on the way.
+  bool worn() const;
+
   // Application bytes since the handshake.
   uint64_t bytes_read() const;
   uint64_t bytes_written() const;

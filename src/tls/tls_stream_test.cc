@@ -235,6 +235,14 @@ TEST_CASE("a stream is ready when a read would not wait") {
   REQUIRE(x.server->ready());
 }
 
+TEST_CASE("a connection is not worn by a few records") {
+  Connection x;
+  REQUIRE(write(x.loop, *x.client, pattern(100'000)).has_value());
+  REQUIRE(read(x.loop, *x.server).has_value());
+  REQUIRE_FALSE(x.client->worn());
+  REQUIRE_FALSE(x.server->worn());
+}
+
 TEST_CASE("frames of reads and writes stay small") {
   Connection x;
   bool sent = false;

@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "base/random.h"
 
-using namespace meshd;
+namespace meshd {
 
 namespace {
 
@@ -126,3 +126,5 @@ TEST_CASE("small reads share one block, and the block is used again once nobody 
   REQUIRE(next.data() != big.data() + big.size());
   REQUIRE(big.view().find_first_not_of('x') == std::string_view::npos);
 }
+
+}  // namespace meshd

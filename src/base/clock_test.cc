@@ -3,7 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace meshd;
+namespace meshd {
 using std::chrono::seconds;
 
 TEST_CASE("times are written as RFC 3339 and read back") {
@@ -90,3 +90,5 @@ TEST_CASE("the system clock does not go backward") {
   }
   REQUIRE(Clock::system().unix_now() > 1'700'000'000);
 }
+
+}  // namespace meshd

@@ -5,7 +5,7 @@
 
 #include "base/random.h"
 
-using namespace meshd;
+namespace meshd {
 
 TEST_CASE("the vectors of RFC 4648 section 10 encode and decode") {
   struct Case {
@@ -58,3 +58,5 @@ TEST_CASE("random bytes of every length up to 300 come back") {
     REQUIRE(from_hex(to_hex(bytes)) == bytes);
   }
 }
+
+}  // namespace meshd

@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-using namespace meshd;
+namespace meshd {
 
 namespace {
 
@@ -168,3 +168,5 @@ TEST_CASE("a wiped secret is gone from its memory") {
   REQUIRE(secret.data() == memory);
   for (size_t i = 0; i < 100; ++i) REQUIRE(memory[i] != 's');
 }
+
+}  // namespace meshd

@@ -5,7 +5,7 @@
 
 #include "base/limits.h"
 
-using namespace meshd;
+namespace meshd {
 
 TEST_CASE("members are read by name, and a wrong type gives the fallback") {
   auto j = parse_json(R"({"n":5,"big":9007199254740993,"f":2.9,"s":"x","t":true,"l":[1,2],"o":{"n":1}})");
@@ -69,3 +69,5 @@ TEST_CASE("the same value always gives the same bytes") {
   REQUIRE(to_text(*a) == to_text(*b));
   REQUIRE(to_text(*a) == R"({"a":[true,null,"x"],"b":1})");
 }
+
+}  // namespace meshd

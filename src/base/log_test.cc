@@ -5,7 +5,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace meshd;
+namespace meshd {
 
 namespace {
 
@@ -44,3 +44,5 @@ TEST_CASE("a foreign value cannot forge a line or a fact") {
 TEST_CASE("lines below the level are not written") {
   REQUIRE(captured([] { log::debug("quiet"); }).empty());
 }
+
+}  // namespace meshd

@@ -4,7 +4,7 @@
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 
-using namespace meshd;
+namespace meshd {
 
 TEST_CASE("secrets have the length asked for and do not repeat") {
   REQUIRE(random_bytes(0).empty());
@@ -58,3 +58,5 @@ TEST_CASE("the generator is xoshiro256** seeded by SplitMix64") {
   REQUIRE(random.next() == 0xbf6e1f784956452a);
   REQUIRE(random.next() == 0x1a5f849d4933e6e0);
 }
+
+}  // namespace meshd

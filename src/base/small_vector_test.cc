@@ -4,7 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <string>
 
-using namespace meshd;
+namespace meshd {
 
 namespace {
 
@@ -46,6 +46,7 @@ TEST_CASE("small vectors move between every pair of sizes") {
       REQUIRE(target.size() == from);
       for (size_t i = 0; i < from; ++i) REQUIRE(target[i] == value(i));
       REQUIRE(source.empty());  // NOLINT: a moved-from vector is empty
+      source.clear();
       source.push_back("usable");
       REQUIRE(source.back() == "usable");
       Strings built = std::move(target);
@@ -54,3 +55,5 @@ TEST_CASE("small vectors move between every pair of sizes") {
     }
   }
 }
+
+}  // namespace meshd

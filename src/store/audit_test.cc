@@ -6,9 +6,7 @@
 #include "store/store.h"
 #include "store/testing.h"
 
-using namespace meshd;
-using namespace meshd::store;
-using namespace meshd::store::testing;
+namespace meshd::store {
 
 TEST_CASE("audit rows are listed newest first, in pages") {
   TempDir dir;
@@ -57,3 +55,5 @@ TEST_CASE("any change to the audit log but cutting its end is found") {
     REQUIRE(verified.error().code == Errc::io);
   }
 }
+
+}  // namespace meshd::store

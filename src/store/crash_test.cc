@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // crash_test.cc: a server killed at any moment has every revision that it acknowledged.
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch_test_macros.hpp>
+#include <csignal>
 
 #include "base/random.h"
 #include "store/store.h"
 #include "store/testing.h"
 
-using namespace meshd;
-using namespace meshd::store;
-using namespace meshd::store::testing;
+namespace meshd::store {
 
 namespace {
 
@@ -62,7 +60,8 @@ void kill_and_check(int lives) {
     auto store = Store::open(dir.file(), Clock::system(), fake_hash);
     REQUIRE(store);
     for (uint64_t number : acknowledged) {
-      REQUIRE(number == ++highest);
+      ++highest;
+      REQUIRE(number == highest);
       auto revision = (*store)->revisions().get({number});
       REQUIRE(revision);
       REQUIRE(revision->text.starts_with("round " + std::to_string(round) + " text "));
@@ -82,3 +81,5 @@ TEST_CASE("no acknowledged revision is lost when the server is killed") { kill_a
 TEST_CASE("no acknowledged revision is lost when the server is killed 200 times", "[.long]") {
   kill_and_check(200);
 }
+
+}  // namespace meshd::store

@@ -7,9 +7,7 @@
 #include "store/schema.h"
 #include "store/testing.h"
 
-using namespace meshd;
-using namespace meshd::store;
-using namespace meshd::store::testing;
+namespace meshd::store {
 
 namespace {
 
@@ -144,3 +142,5 @@ TEST_CASE("a migration that fails leaves the older database as it was") {
   REQUIRE((*db)->number("SELECT count(*) FROM sqlite_schema") == 1);
   REQUIRE(migrate(**db, kTwo));
 }
+
+}  // namespace meshd::store

@@ -7,9 +7,7 @@
 #include "store/store.h"
 #include "store/testing.h"
 
-using namespace meshd;
-using namespace meshd::store;
-using namespace meshd::store::testing;
+namespace meshd::store {
 
 TEST_CASE("a node's record comes back, follows its reports, and goes when it is removed") {
   TempDir dir;
@@ -88,3 +86,5 @@ TEST_CASE("issued certificates are listed newest first, by node, and pruned when
   REQUIRE(certificates.prune_expired() == 2u);  // 160 s have passed: 00 and 01 ended
   REQUIRE(certificates.list(10)->size() == 2);
 }
+
+}  // namespace meshd::store

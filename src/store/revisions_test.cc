@@ -7,9 +7,7 @@
 #include "store/store.h"
 #include "store/testing.h"
 
-using namespace meshd;
-using namespace meshd::store;
-using namespace meshd::store::testing;
+namespace meshd::store {
 
 namespace {
 
@@ -135,3 +133,5 @@ TEST_CASE("a configuration over the limit is refused and one at the limit is kep
   REQUIRE(b.revisions().append({.text = std::string(kConfigBytesMax, 'x')}));
   REQUIRE((*b.revisions().latest())->text.size() == kConfigBytesMax);
 }
+
+}  // namespace meshd::store

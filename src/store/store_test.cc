@@ -9,9 +9,7 @@
 #include "store/schema.h"
 #include "store/testing.h"
 
-using namespace meshd;
-using namespace meshd::store;
-using namespace meshd::store::testing;
+namespace meshd::store {
 
 namespace {
 
@@ -178,3 +176,5 @@ TEST_CASE("a backup is a whole store, closed to others, taken while the store is
   REQUIRE_FALSE(nowhere);
   REQUIRE(contains(nowhere.error().what, "No such file"));
 }
+
+}  // namespace meshd::store

@@ -8,7 +8,7 @@
 
 #include "store/database.h"
 
-namespace meshd::store::testing {
+namespace meshd::store {
 
 struct TempDir {
   std::string path;
@@ -38,4 +38,4 @@ inline bool tamper(const std::string& path, const char* sql) {
   return db && (*db)->run(sql);
 }
 
-}  // namespace meshd::store::testing
+}  // namespace meshd::store

@@ -9,9 +9,7 @@
 #include "store/store.h"
 #include "store/testing.h"
 
-using namespace meshd;
-using namespace meshd::store;
-using namespace meshd::store::testing;
+namespace meshd::store {
 
 namespace {
 
@@ -21,11 +19,12 @@ struct Bench {
   std::unique_ptr<Store> store = std::move(*Store::open(dir.file(), clock, fake_hash));
   Tokens& tokens() { return store->tokens(); }
   void create(const std::string& id, std::optional<std::string> node = {}) {
-    REQUIRE(tokens().create({.id = id,
-                             .secret_hash = "hash of " + id,
-                             .expires_at = clock.unix_now() + 60,
-                             .node = std::move(node),
-                             .created_by = "uid:0"}));
+    TokenRecord token{.id = id,
+                      .secret_hash = "hash of " + id,
+                      .expires_at = clock.unix_now() + 60,
+                      .node = std::move(node),
+                      .created_by = "uid:0"};
+    REQUIRE(tokens().create(token));
   }
 };
 
@@ -126,3 +125,5 @@ TEST_CASE("of joiners racing for a token over two connections exactly one wins")
   REQUIRE(errors == 0);
   REQUIRE(wins == kTokens);
 }
+
+}  // namespace meshd::store

@@ -5,7 +5,7 @@
 
 #include "base/random.h"
 
-using namespace meshd;
+namespace meshd {
 
 TEST_CASE("a filter lets through what its expression says") {
   const AccessFacts ok{200, 1'500, "GET", "/api/items", "web"};
@@ -103,3 +103,5 @@ TEST_CASE("any arrangement of words parses or is refused within the text") {
       REQUIRE(filter.error().offset <= text.size());
   }
 }
+
+}  // namespace meshd

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "telemetry/utf8.h"
 
-using namespace meshd;
+namespace meshd {
 
 TEST_CASE("an access record is one line of JSON with its keys in order") {
   AccessRecord r{.time_ms = 1'700'000'000'007,
@@ -82,3 +82,5 @@ TEST_CASE("UTF-8 is kept, everything else becomes U+FFFD byte by byte") {
     REQUIRE(to_utf8(c.in) == c.out);
   }
 }
+
+}  // namespace meshd

@@ -94,6 +94,7 @@ std::string help_text(std::string_view help) {
 
 std::vector<const MetricCopy*> sorted(const std::vector<MetricCopy>& metrics) {
   std::vector<const MetricCopy*> out;
+  out.reserve(metrics.size());
   for (const MetricCopy& m : metrics) out.push_back(&m);
   std::ranges::sort(out, {}, [](const MetricCopy* m) { return std::string_view(m->spec.name); });
   return out;
@@ -101,6 +102,7 @@ std::vector<const MetricCopy*> sorted(const std::vector<MetricCopy>& metrics) {
 
 std::vector<const SeriesCopy*> sorted(const std::vector<SeriesCopy>& series) {
   std::vector<const SeriesCopy*> out;
+  out.reserve(series.size());
   for (const SeriesCopy& s : series) out.push_back(&s);
   std::ranges::sort(out, {}, [](const SeriesCopy* s) { return std::tie(s->overflow, s->labels); });
   return out;

@@ -5,7 +5,7 @@
 
 #include "base/limits.h"
 
-using namespace meshd;
+namespace meshd {
 
 TEST_CASE("a recorded request shows in every golden metric") {
   Registry registry;
@@ -75,3 +75,5 @@ TEST_CASE("connections, certificates, revision and version have their metrics") 
   REQUIRE(m.find("meshd_snapshot_revision", {})->value == 41);
   REQUIRE(m.find("meshd_build_info", {"0.1.0"})->value == 1);
 }
+
+}  // namespace meshd

@@ -7,7 +7,7 @@
 
 #include "base/random.h"
 
-using namespace meshd;
+namespace meshd {
 
 TEST_CASE("every value lies in its step, and steps follow each other without gaps") {
   STATIC_REQUIRE(LogLinear::kSteps == 432);
@@ -77,3 +77,5 @@ TEST_CASE("two histograms added are the histogram of both") {
 }
 
 TEST_CASE("a histogram stays under 4 KiB") { REQUIRE(sizeof(Histogram) <= 4096); }
+
+}  // namespace meshd

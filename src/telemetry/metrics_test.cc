@@ -5,7 +5,7 @@
 
 #include "base/limits.h"
 
-using namespace meshd;
+namespace meshd {
 
 TEST_CASE("a series is found again by its label values and its reference stays valid") {
   Registry registry;
@@ -129,3 +129,5 @@ TEST_CASE("the JSON form carries labels, values and quantiles") {
   REQUIRE(p99 > 0.0095);
   REQUIRE(p99 < 0.0105);
 }
+
+}  // namespace meshd

@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 J      ?= $(shell nproc)
 S      ?= 60
 
-CMAKE := cmake -G Ninja -S .
+CMAKE := cmake -G Ninja -S . $(if $(MESHD_DEPS),-DMESHD_DEPS=$(abspath $(MESHD_DEPS))/current)
 NINJA := ninja -j $(J)
 CTEST := ctest --output-on-failure -j $(J)
 

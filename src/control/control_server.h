@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// control_server.h: the server's part of a meshd process: authority, store, control port, and what they serve.
+//
+// Runs on the control thread's Loop, which outlives it. Everything acknowledged is on disk before it is said, so it
+// may end at any moment and begin again.
+#pragma once
+#include <memory>
+#include <set>
+#include <string>
+
+#include "control/api_router.h"
+#include "control/config_watch.h"
+#include "control/control_port.h"
+#include "control/distribute.h"
+#include "control/publish.h"
+#include "control/server_api.h"
+#include "control/server_identity.h"
+#include "control/server_state.h"
+#include "http/server_group.h"
+#include "net/listener.h"
+
+namespace meshd {
+
+inline constexpr size_t kControlConnectionsMax = 2'048;  // nodes hold one or two each; meshes have up to 500
+inline constexpr milliseconds kControlTick{1'000};
+inline constexpr int kFlushTicks = 5;                    // what nodes report is written down so often
+inline constexpr int kTidyTicks = 3'600;                 // expired certificates and tokens leave the store
+inline constexpr UnixSeconds kTokensKept = 30LL * 86400; // used and expired ones stay listed so long
+
+class ControlServer {
+ public:
+  // Opens the state, takes up the newest revision and the file, and listens. Errors: each a sentence that says what to
+  // do: a port in use, another meshd on the store, a database that is newer or damaged, a key open to others, …
+  static Outcome<std::unique_ptr<ControlServer>> start(const StateDir& state, const Clock& clock);
+  // After close(), when its tasks have ended; or right after a failed start.
+  ~ControlServer();
+
+  // Adds the server's part of the local API. `router` serves no calls after this has gone.
+  void mount(ApiRouter& router) { api_->mount(router); }
+
+  // Stops listening and ends all sessions and connections; their tasks end in the loop's next turns.
+  void close();
+  // No connection is left.
+  bool done() const { return connections_ == 0 && registry_->changed.idle(); }
+
+  // For the node's status: where it listens, revision, file, nodes, authority.
+  Json status_json() const;
+
+  const SocketAddress& control() const { return listener_->local(); }
+  Publisher& publisher() { return *publisher_; }
+  Registry& registry() { return *registry_; }
+
+ private:
+  ControlServer(StateDir state, const Clock& clock) : state_(std::move(state)), clock_(clock) {}
+  Outcome<> open();
+  Outcome<> listen();
+  void accept(std::unique_ptr<TcpStream> stream);
+  static Task<void> serve(ControlServer* self, std::unique_ptr<TcpStream> stream);
+  void tick();
+  void tidy();
+  std::string advertised() const;
+
+  StateDir state_;
+  const Clock& clock_;
+  ServerFile file_;
+  SpiffeId id_;
+
+  // In the order in which they begin; they go in the other direction.
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<Authority> authority_;
+  std::unique_ptr<Registry> registry_;
+  std::unique_ptr<Publisher> publisher_;
+  std::unique_ptr<Distributor> distributor_;
+  std::unique_ptr<ServerIdentity> identity_;
+  std::unique_ptr<JoinDesk> join_;
+  std::unique_ptr<CertificateDesk> certificates_;
+  std::unique_ptr<ControlDesks> desks_;
+  std::unique_ptr<ServerApi> api_;
+  std::unique_ptr<ConfigWatch> watch_;
+  ServerGroup group_;
+  std::unique_ptr<Listener> listener_;
+
+  std::set<ByteStream*> handshaking_;  // not in group_ yet
+  size_t connections_ = 0;             // accepted and not over
+  bool closing_ = false;
+  uint64_t ticks_ = 0;
+  Timer timer_{[](void* self) { static_cast<ControlServer*>(self)->tick(); }, this};
+};
+
+}  // namespace meshd

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/server_identity.h"
+
+#include "base/log.h"
+#include "base/random.h"
+#include "ca/lifecycle.h"
+#include "control/server_state.h"
+#include "tls/digest.h"
+
+namespace meshd {
+namespace {
+
+double jitter() { return static_cast<double>(static_cast<unsigned char>(random_bytes(1)[0])) / 256.0; }
+
+bool usable(const Outcome<Identity>& identity, const SpiffeId& id, UnixSeconds now) {
+  return identity && identity->id == id && state_of(validity_of(identity->chain.leaf()), now) != CertState::expired;
+}
+
+}  // namespace
+
+Outcome<std::unique_ptr<ServerIdentity>> ServerIdentity::load(Parts parts) {
+  auto identity = load_identity(parts.state, kServerIdentity);
+  // A key that others can read is for a person to look at; everything else is mended.
+  if (!identity && identity.error().code == Errc::permission) return fail(std::move(identity.error()));
+  if (!usable(identity, parts.id, parts.clock.unix_now())) {
+    if (!identity) log::warn("the server's certificate is made anew", {{"because", identity.error().what}});
+    identity = make_identity(parts.store, parts.authority, parts.clock, parts.id, parts.lifetime());
+    if (!identity) return fail(std::move(identity.error()));
+    if (auto ok = save_identity(parts.state, kServerIdentity, *identity); !ok) return fail(std::move(ok.error()));
+  }
+  std::unique_ptr<ServerIdentity> self(new ServerIdentity(std::move(parts), *identity));
+  if (auto ok = self->use(std::move(*identity)); !ok) return fail(std::move(ok.error()));
+  return self;
+}
+
+Outcome<> ServerIdentity::use(Identity identity) {
+  TlsSettings settings;
+  settings.identities = {identity};
+  settings.bundle = parts_.authority.bundle();
+  settings.check = PeerCheck::svid_if_given;
+  settings.alpn = {"h2"};
+  settings.clock = &parts_.clock;
+  auto context = TlsContext::server(std::move(settings));
+  if (!context) return fail(context.error().code, std::string("cannot use the server's certificate: ") + context.error().why);
+  context_ = std::move(*context);
+  identity_ = std::move(identity);
+  renew_at_ = renew_at(validity_of(certificate()), jitter());
+  failures_ = 0;
+  return {};
+}
+
+void ServerIdentity::tick() {
+  UnixSeconds now = parts_.clock.unix_now();
+  if (now < renew_at_) return;
+  if (auto ok = renew(); !ok) {
+    renew_at_ = retry_at(validity_of(certificate()), now, ++failures_, jitter());
+    log::error("cannot renew the server's certificate", {{"error", ok.error().what}, {"expires", format_time(certificate().not_after())}});
+  }
+}
+
+Outcome<> ServerIdentity::renew() {
+  UnixSeconds now = parts_.clock.unix_now();
+  // The issuing certificate lives much longer; looking at it whenever a leaf is due is often enough.
+  auto rotated = parts_.authority.rotate_if_due(now);
+  if (!rotated) log::error("cannot rotate the issuing certificate", {{"error", rotated.error().what}});
+  else if (*rotated) log::info("issuing certificate rotated", {{"expires", format_time(parts_.authority.issuing().not_after())}});
+  auto next = make_identity(parts_.store, parts_.authority, parts_.clock, parts_.id, parts_.lifetime());
+  if (!next) return fail(std::move(next.error()));
+  if (!may_replace(validity_of(certificate()), validity_of(next->chain.leaf()), now))
+    return fail(Errc::internal, "the new certificate would not last longer than the one in use");
+  if (auto ok = save_identity(parts_.state, kServerIdentity, *next); !ok) return ok;
+  if (auto ok = use(std::move(*next)); !ok) return ok;
+  log::info("server's certificate renewed", {{"expires", format_time(certificate().not_after())}});
+  return {};
+}
+
+Outcome<bool> revive_node_identity(const StateDir& state, const Clock& clock) {
+  if (!state.is_server()) return false;
+  auto node = load_node_file(state);
+  if (!node) return fail(std::move(node.error()));
+  SpiffeId id = node_id(node->trust_domain, node->node);
+  auto identity = load_identity(state, kNodeIdentity);
+  if (!identity && identity.error().code == Errc::permission) return fail(std::move(identity.error()));
+  if (usable(identity, id, clock.unix_now())) return false;
+  auto authority = Authority::load(state.ca(), clock.unix_now());
+  if (!authority) return fail(std::move(authority.error()));
+  auto store = store::Store::open(state.database(), clock, sha256_hex);
+  if (!store) return fail(std::move(store.error()));
+  auto next = make_identity(**store, *authority, clock, id, 0);
+  if (!next) return fail(std::move(next.error()));
+  if (auto ok = save_identity(state, kNodeIdentity, *next); !ok) return fail(std::move(ok.error()));
+  log::info("the node's certificate had expired and was made anew", {{"node", node->node}});
+  return true;
+}
+
+}  // namespace meshd

@@ -11,6 +11,19 @@
 namespace meshd {
 namespace {
 
+// Without white space before line ends: legal after a value (RFC 9112 section 5), but llhttp refuses it after
+// a Content-Length.
+std::string trim_lines(std::string_view head) {
+  std::string out;
+  out.reserve(head.size());
+  while (!head.empty()) {
+    size_t end = head.find('\r');
+    out.append(trim_ows(head.substr(0, end))).append("\r\n");
+    head.remove_prefix(end + 2);
+  }
+  return out;
+}
+
 // What llhttp says about a head, to be compared with what we read.
 struct Reading {
   Fields* fields;
@@ -115,6 +128,8 @@ Result<> H1HeadParser::check_line(std::string_view line) {
     if (!start) return fail(start.error());
   } else if (lines_ > kHeadFieldsMax) {
     return fail(Errc::head_too_large, side(), "too many fields");
+  } else {
+    trailing_space_ |= line.back() == ' ' || line.back() == '\t';
   }
   return {};
 }
@@ -206,17 +221,29 @@ Result<> H1HeadParser::read_fields(std::string_view head, const StartLine& start
   return {};
 }
 
+template <class Head>
+Result<> H1HeadParser::read_head(std::string_view text, Head& head) {
+  // A line begins with no white space (check_line), so trimming both ends is trimming the right one.
+  std::string trimmed;
+  if (std::exchange(trailing_space_, false)) text = trimmed = trim_lines(text);
+  auto start = split_start_line(text.substr(0, text.find('\r')));
+  if (!start) return fail(start.error());
+  head.version = start->version;
+  if constexpr (std::is_same_v<Head, RequestHead>) {
+    head.set_method(start->method);
+    head.set_path(start->target);
+  } else {
+    head.status = start->status;
+  }
+  return read_fields(text, *start, head);
+}
+
 Result<bool> H1HeadParser::feed(Chunk& bytes, RequestHead& head) {
   Chunk pinned = bytes;
   auto text = take_head(bytes);
   if (!text) return fail(text.error());
   if (text->empty()) return false;
-  auto start = split_start_line(text->substr(0, text->find('\r')));
-  if (!start) return fail(start.error());
-  head.version = start->version;
-  head.set_method(start->method);
-  head.set_path(start->target);
-  auto ok = read_fields(*text, *start, head);
+  auto ok = read_head(*text, head);
   spent_ = std::string();
   if (!ok) return fail(ok.error());
   return true;
@@ -227,11 +254,7 @@ Result<bool> H1HeadParser::feed(Chunk& bytes, ResponseHead& head) {
   auto text = take_head(bytes);
   if (!text) return fail(text.error());
   if (text->empty()) return false;
-  auto start = split_start_line(text->substr(0, text->find('\r')));
-  if (!start) return fail(start.error());
-  head.version = start->version;
-  head.status = start->status;
-  auto ok = read_fields(*text, *start, head);
+  auto ok = read_head(*text, head);
   spent_ = std::string();
   if (!ok) return fail(ok.error());
   return true;

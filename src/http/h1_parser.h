@@ -43,6 +43,8 @@ class H1HeadParser {
   Result<StartLine> split_status_line(std::string_view line) const;
   Result<std::string_view> take_head(Chunk& bytes);
   Result<> read_fields(std::string_view head, const StartLine& start, Fields& fields) const;
+  template <class Head>
+  Result<> read_head(std::string_view text, Head& head);
   Side side() const { return kind_ == Kind::request ? Side::client : Side::upstream; }
   void restart();
 
@@ -54,6 +56,7 @@ class H1HeadParser {
   size_t scanned_ = 0;
   size_t fields_start_ = 0;
   size_t lines_ = 0;
+  bool trailing_space_ = false;  // some line has white space before its end
 };
 
 }  // namespace meshd

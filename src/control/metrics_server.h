@@ -44,7 +44,7 @@ class MetricsServer final : public Service {
   MetricsCopy of_process();
 
   Parts parts_;
-  Registry registry_;  // of the control thread
+  MetricsRegistry registry_;  // of the control thread
   GoldenMetrics golden_;
   Family<Gauge>& connected_;
   Family<Gauge>& rss_;

@@ -77,7 +77,7 @@ class DataPlane final : TurnEnd {
   SpiffeId node_id_;
   NodeTls tls_;
   std::function<void(std::vector<AccessRecord>)> ship_;
-  Registry registry_;
+  MetricsRegistry registry_;
   GoldenMetrics golden_;
   Family<Counter>& handshakes_refused_;
   FastRandom random_;

@@ -18,7 +18,7 @@ std::string key_of(const GoldenKey& k) {
 
 }  // namespace
 
-GoldenMetrics::GoldenMetrics(Registry& registry)
+GoldenMetrics::GoldenMetrics(MetricsRegistry& registry)
     : requests_(registry.counters({"meshd_requests_total",
                                    "HTTP requests that ended, by status code (0: cut before a response).",
                                    {"direction", "service", "route", "peer", "code"}})),

@@ -70,7 +70,7 @@ class GoldenSeries {
 // Declares the golden metrics in a loop's registry, which must outlive it.
 class GoldenMetrics {
  public:
-  explicit GoldenMetrics(Registry& registry);
+  explicit GoldenMetrics(MetricsRegistry& registry);
   GoldenMetrics(const GoldenMetrics&) = delete;
   GoldenMetrics& operator=(const GoldenMetrics&) = delete;
 

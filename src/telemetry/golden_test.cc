@@ -8,7 +8,7 @@
 namespace meshd {
 
 TEST_CASE("a recorded request shows in every golden metric") {
-  Registry registry;
+  MetricsRegistry registry;
   GoldenMetrics golden(registry);
   GoldenSeries& s = golden.series({Direction::inbound, "web", "web-split", "gateway"});
   s.begin();
@@ -28,7 +28,7 @@ TEST_CASE("a recorded request shows in every golden metric") {
 }
 
 TEST_CASE("status codes in any order are counted each for itself") {
-  Registry registry;
+  MetricsRegistry registry;
   GoldenMetrics golden(registry);
   GoldenSeries& s = golden.series({Direction::outbound, "web", "-", "-"});
   int codes[] = {200, 404, 200, 500, 404, 200, 0, 200, 500};
@@ -44,7 +44,7 @@ TEST_CASE("status codes in any order are counted each for itself") {
 }
 
 TEST_CASE("series of one key are one, and keys beyond the limit share one") {
-  Registry registry;
+  MetricsRegistry registry;
   GoldenMetrics golden(registry);
   GoldenSeries& first = golden.series({Direction::inbound, "web", "-", "a"});
   REQUIRE(&golden.series({Direction::inbound, "web", "-", "a"}) == &first);
@@ -56,7 +56,7 @@ TEST_CASE("series of one key are one, and keys beyond the limit share one") {
 }
 
 TEST_CASE("connections, certificates, revision and version have their metrics") {
-  Registry registry;
+  MetricsRegistry registry;
   GoldenMetrics golden(registry);
   golden.connections_active("inbound").add(2);
   golden.connections_active("inbound").sub();

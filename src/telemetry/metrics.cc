@@ -79,17 +79,17 @@ template class Family<Counter>;
 template class Family<Gauge>;
 template class Family<Histogram>;
 
-Family<Counter>& Registry::counters(MetricSpec spec) {
+Family<Counter>& MetricsRegistry::counters(MetricSpec spec) {
   return counters_.emplace_back(std::move(spec), MetricType::counter, kSeriesMax);
 }
-Family<Gauge>& Registry::gauges(MetricSpec spec) {
+Family<Gauge>& MetricsRegistry::gauges(MetricSpec spec) {
   return gauges_.emplace_back(std::move(spec), MetricType::gauge, kSeriesMax);
 }
-Family<Histogram>& Registry::histograms(MetricSpec spec) {
+Family<Histogram>& MetricsRegistry::histograms(MetricSpec spec) {
   return histograms_.emplace_back(std::move(spec), MetricType::histogram, kHistogramsMax);
 }
 
-MetricsCopy Registry::snapshot() const {
+MetricsCopy MetricsRegistry::snapshot() const {
   MetricsCopy out;
   out.metrics.reserve(counters_.size() + gauges_.size() + histograms_.size());
   for (const auto& f : counters_) out.metrics.push_back(f.copy());

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// metrics.h: counters, gauges and histograms of one loop. No locks, no atomics: each loop has its own Registry, and
+// metrics.h: counters, gauges and histograms of one loop. No locks, no atomics: each loop has its own MetricsRegistry, and
 // what leaves it is a value copy.
 //
-//   Registry registry;
+//   MetricsRegistry registry;
 //   auto& requests = registry.counters({"meshd_requests_total", "Requests.", {"service", "code"}});
 //   Counter& ok = requests.with({"web", "200"});   // one look-up; the reference stays valid
 //   ok.add();                                      // one add
@@ -85,7 +85,7 @@ struct MetricsCopy {
 
 using LabelValues = std::initializer_list<std::string_view>;
 
-// One metric with its series, each a Counter, Gauge or Histogram. Made by Registry.
+// One metric with its series, each a Counter, Gauge or Histogram. Made by MetricsRegistry.
 template <class Cell>
 class Family {
  public:
@@ -122,11 +122,11 @@ extern template class Family<Gauge>;
 extern template class Family<Histogram>;
 
 // All metrics of one loop; belongs to it.
-class Registry {
+class MetricsRegistry {
  public:
-  Registry() = default;
-  Registry(const Registry&) = delete;
-  Registry& operator=(const Registry&) = delete;
+  MetricsRegistry() = default;
+  MetricsRegistry(const MetricsRegistry&) = delete;
+  MetricsRegistry& operator=(const MetricsRegistry&) = delete;
 
   // Declares a metric, once per name and registry. The reference lives as long as the registry.
   Family<Counter>& counters(MetricSpec spec);

@@ -8,7 +8,7 @@
 namespace meshd {
 
 TEST_CASE("a series is found again by its label values and its reference stays valid") {
-  Registry registry;
+  MetricsRegistry registry;
   auto& family = registry.counters({"requests_total", "Requests.", {"service", "code"}});
   Counter& first = family.with({"web", "200"});
   for (int i = 0; i < 5000; ++i) family.with({"web", std::to_string(i + 1000)});
@@ -20,7 +20,7 @@ TEST_CASE("a series is found again by its label values and its reference stays v
 }
 
 TEST_CASE("label sets beyond the limit share one overflow series") {
-  Registry registry;
+  MetricsRegistry registry;
   auto& family = registry.counters({"requests_total", "Requests.", {"path"}});
   for (size_t i = 0; i < kSeriesMax + 50; ++i) family.with({"/" + std::to_string(i)}).add();
   REQUIRE(family.size() == kSeriesMax);
@@ -36,7 +36,7 @@ TEST_CASE("label sets beyond the limit share one overflow series") {
 }
 
 TEST_CASE("a label value is cut at its limit and a forgotten series is gone") {
-  Registry registry;
+  MetricsRegistry registry;
   auto& family = registry.gauges({"expiry", "Expiry.", {"identity"}});
   family.with({std::string(1000, 'x')}).set(5);
   REQUIRE(family.with({std::string(2000, 'x')}).value() == 5);
@@ -46,7 +46,7 @@ TEST_CASE("a label value is cut at its limit and a forgotten series is gone") {
 }
 
 TEST_CASE("merging adds counters and histograms up, and gauges as declared") {
-  Registry loops[2];
+  MetricsRegistry loops[2];
   for (int i = 0; i < 2; ++i) {
     loops[i].counters({"c", "C.", {"l"}}).with({"x"}).add(10);
     loops[i].counters({"only", "Own.", {"l"}}).with({i == 0 ? "b" : "a"}).add(1);
@@ -70,7 +70,7 @@ TEST_CASE("merging adds counters and histograms up, and gauges as declared") {
 }
 
 TEST_CASE("the Prometheus text is sorted, escaped and complete") {
-  Registry registry;
+  MetricsRegistry registry;
   auto& h = registry.histograms({"meshd_seconds", "Time with \\ and\nnewline.", {"service"}});
   h.with({"web"}).record(400'000);         // 0.4 ms
   h.with({"web"}).record(1'000'000);       // on the bound of 1 ms
@@ -113,7 +113,7 @@ TEST_CASE("the Prometheus text is sorted, escaped and complete") {
 }
 
 TEST_CASE("the JSON form carries labels, values and quantiles") {
-  Registry registry;
+  MetricsRegistry registry;
   registry.counters({"c", "C.", {"service"}}).with({"web"}).add(7);
   auto& h = registry.histograms({"h", "H.", {}}).with({});
   for (int i = 0; i < 100; ++i) h.record(10'000'000);

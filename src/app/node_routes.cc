@@ -13,8 +13,10 @@
 namespace meshd {
 namespace {
 
-Task<Result<Response>> show_status(const NodeStatus& status) {
-  co_return json_response(200, status.status());
+Task<Result<Response>> show_status(const NodeStatus& status, const ControlServer* server) {
+  Json all = status.status();
+  if (server != nullptr) all.get<JsonObject>()["control"] = server->status_json();
+  co_return json_response(200, all);
 }
 
 Task<Result<Response>> show_list(const NodeStatus& status, std::string kind) {
@@ -39,7 +41,7 @@ Task<Result<Response>> reopen(Node& node) {
 }  // namespace
 
 void Node::add_routes() {
-  router_.add("GET", "/v1/status", [this](ApiCall&) { return show_status(*status_); });
+  router_.add("GET", "/v1/status", [this](ApiCall&) { return show_status(*status_, server_.get()); });
   router_.add("GET", "/v1/get/{}", [this](ApiCall& call) { return show_list(*status_, call.parts.at(0)); });
   router_.add("POST", "/v1/drain", [](ApiCall&) { return begin_drain(); });
   router_.add("POST", "/v1/logs/reopen", [this](ApiCall&) { return reopen(*this); });

@@ -12,9 +12,9 @@
 
 #include "app/harden.h"
 #include "app/service_manager.h"
-#include "app/state_lock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "control/state_lock.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
 

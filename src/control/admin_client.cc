@@ -7,12 +7,16 @@
 #include <utility>
 
 #include "control/admin_socket.h"
+#include "control/state_lock.h"
 #include "http/h1_client.h"
 #include "loop/loop.h"
 #include "net/tcp_stream.h"
 
 namespace meshd {
 namespace {
+
+constexpr milliseconds kMayStart{1'000};      // nothing runs on this state
+constexpr milliseconds kStartingMax{10'000};  // something does, and does not listen yet
 
 std::unexpected<Detailed> unreachable(const StateDir& state) {
   std::string path = state.admin_socket();
@@ -32,10 +36,29 @@ void end_call(void* cancellation) {
       ->fire({Errc::timeout, Side::upstream, "meshd did not answer in time"});
 }
 
-Task<Outcome<AdminAnswer>> ask(const StateDir& state, AdminRequest wanted) {
+Task<Result<std::unique_ptr<TcpStream>>> connect_once(const StateDir& state) {
   auto socket = AdminSocket::at(state.admin_socket());
-  if (!socket) co_return unreachable(state);
-  auto stream = co_await tcp_connect(socket->address(), kConnectTimeout);
+  if (!socket) co_return fail(socket.error().code, Side::upstream, "there is no socket");
+  co_return co_await tcp_connect(socket->address(), kConnectTimeout);
+}
+
+// `meshd run &` and the next command may stand in one line of a script: a daemon that is starting is waited for, and one
+// that may be about to start for a moment.
+Task<Result<std::unique_ptr<TcpStream>>> connect_patiently(const StateDir& state) {
+  Instant begin = Loop::current().now();
+  for (;;) {
+    Task<Result<std::unique_ptr<TcpStream>>> connecting = connect_once(state);
+    auto stream = co_await connecting;
+    if (stream || !state.is_node()) co_return stream;
+    milliseconds patience = StateLock::held(state.root()) ? kStartingMax : kMayStart;
+    if (Loop::current().now() - begin >= patience) co_return stream;
+    Task<void> moment = sleep_for(milliseconds(20));
+    co_await moment;
+  }
+}
+
+Task<Outcome<AdminAnswer>> ask(const StateDir& state, AdminRequest wanted) {
+  auto stream = co_await connect_patiently(state);
   if (!stream) co_return unreachable(state);
 
   Request request;
@@ -84,6 +107,7 @@ Detailed AdminAnswer::error() const {
     case 403: return {Errc::denied, what};
     case 404: return {Errc::not_found, what};
     case 409: return {Errc::conflict, what};
+    case 422: return {Errc::invalid_argument, what};
     case 503: return {Errc::draining, what};
     case 504: return {Errc::timeout, what};
     case 507: return {Errc::exhausted, what};

@@ -13,6 +13,9 @@ class StateLock {
  public:
   // Errors: conflict (another meshd runs on this state), permission, not_found.
   static Outcome<StateLock> take(const std::string& state);
+  // Somebody holds it: a meshd runs, starts or ends there. Does not touch the lock.
+  static bool held(const std::string& state);
+
   StateLock(StateLock&& o) noexcept : fd_(std::exchange(o.fd_, -1)) {}
   StateLock& operator=(StateLock&&) = delete;
   ~StateLock();

@@ -86,8 +86,8 @@ void H2Connection::receive(const Chunk& bytes) {
   input_ = &bytes;
   ssize_t n = nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
   input_ = nullptr;
-  if (calm_ || n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
-    end({Errc::limit, side(), "the peer makes too much work for nothing"}, NGHTTP2_ENHANCE_YOUR_CALM);
+  if (n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) fault_ = NGHTTP2_ENHANCE_YOUR_CALM;
+  if (fault_) end_for_fault(*fault_);
   else if (n == NGHTTP2_ERR_NOMEM) end({Errc::exhausted, Side::self, "out of memory"}, NGHTTP2_INTERNAL_ERROR);
   else if (n < 0) end({Errc::protocol, side(), "not HTTP/2"}, NGHTTP2_PROTOCOL_ERROR);
   deliver();
@@ -122,8 +122,8 @@ void H2Connection::turn_end() {
     Chunks out;
     bool more = produce(out);
     if (send_failed_) gone({Errc::internal, Side::self, "nghttp2 makes no frames"});
-    if (calm_ && state_ == State::open) {
-      end({Errc::limit, side(), "the peer makes too much work for nothing"}, NGHTTP2_ENHANCE_YOUR_CALM);
+    if (fault_ && state_ == State::open) {
+      end_for_fault(*fault_);
       more = true;
     }
     if (!out.empty() && state_ != State::closed) {
@@ -193,6 +193,12 @@ void H2Connection::end(Error why, uint32_t code) {
   nghttp2_session_terminate_session(session_, code);
   start_closing(why);
   schedule();
+}
+
+void H2Connection::end_for_fault(uint32_t code) {
+  if (code == NGHTTP2_ENHANCE_YOUR_CALM)
+    end({Errc::limit, side(), "the peer makes too much work for nothing"}, code);
+  else end({Errc::protocol, side(), "HTTP/2 protocol error"}, code);
 }
 
 void H2Connection::close(Error why) { end(why, goaway_code(why)); }

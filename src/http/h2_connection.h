@@ -23,6 +23,7 @@
 #include "http/h2_options.h"
 #include "http/h2_server.h"
 #include "http/h2_stream.h"
+#include "http/h2_stream_ids.h"
 #include "loop/loop.h"
 
 struct nghttp2_session;
@@ -87,6 +88,7 @@ class H2Connection final : public LocalCounted, private TurnEnd {
   nghttp2_session* make_session();
   void submit_settings();
   bool charge(H2Budget& budget);
+  int fault(uint32_t code);
 
   // ---- h2_connection.cc
   void receive(const Chunk& bytes);
@@ -98,6 +100,7 @@ class H2Connection final : public LocalCounted, private TurnEnd {
   void schedule() { loop_.at_turn_end(*this); }
   void check_end();
   void end(Error why, uint32_t code);
+  void end_for_fault(uint32_t code);
   void start_closing(Error why);
   void gone(Error why);
   void break_all(Error why);
@@ -131,7 +134,8 @@ class H2Connection final : public LocalCounted, private TurnEnd {
   bool finished_ = false;       // and our end has been handed down
   bool send_failed_ = false;
   bool input_ended_ = false;
-  bool calm_ = false;           // a budget is spent
+  std::optional<uint32_t> fault_;  // a callback found this; it ends the connection
+  H2StreamIds ids_;
   std::optional<Error> why_;    // why the connection ended, once known
   Op<bool> ended_;              // run() waits for the writer's end
 

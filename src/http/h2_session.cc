@@ -34,11 +34,18 @@ struct H2Connection::Callbacks {
   static int begin_frame(nghttp2_session*, const nghttp2_frame_hd* hd, void* user) {
     H2Connection& self = self_of(user);
     bool within = true;
+    auto id = static_cast<uint32_t>(hd->stream_id);
     switch (hd->type) {
       case NGHTTP2_DATA:
         if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0) within = self.charge(self.noise_);
         break;
-      case NGHTTP2_HEADERS: break;
+      case NGHTTP2_HEADERS:
+        if (self.role == Role::server && id % 2 == 1 && !self.ids_.open(id)) return self.fault(NGHTTP2_PROTOCOL_ERROR);
+        break;
+      case NGHTTP2_PRIORITY:
+        if (id == 0) return self.fault(NGHTTP2_PROTOCOL_ERROR);
+        within = self.charge(self.noise_);
+        break;
       case NGHTTP2_RST_STREAM: within = self.charge(self.resets_); break;
       case NGHTTP2_WINDOW_UPDATE:
         if (--self.update_credit_ < 0) {
@@ -80,8 +87,7 @@ struct H2Connection::Callbacks {
     self.block_bytes_ += name_size + value_size + kFieldOverhead;
     ++self.block_fields_;
     if (self.block_bytes_ > self.options.head_bytes_max * kHopeless) {
-      self.calm_ = true;
-      return NGHTTP2_ERR_CALLBACK_FAILURE;
+      return self.fault(NGHTTP2_ENHANCE_YOUR_CALM);
     }
     H2Stream* s = stream_of(session, frame->hd.stream_id);
     if (s == nullptr) return 0;
@@ -240,8 +246,13 @@ struct H2Connection::Callbacks {
 
 bool H2Connection::charge(H2Budget& budget) {
   if (budget.spend(loop_.now())) return true;
-  calm_ = true;
+  fault_ = NGHTTP2_ENHANCE_YOUR_CALM;
   return false;
+}
+
+int H2Connection::fault(uint32_t code) {
+  fault_ = code;
+  return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 nghttp2_session* H2Connection::make_session() {

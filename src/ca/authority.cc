@@ -49,7 +49,8 @@ Outcome<Certificate> read_certificate(const std::string& path) {
   if (!pem) return fail(pem.error());
   auto certificate = Certificate::from_pem(*pem);
   if (!certificate)
-    return fail(certificate.error().code, path + ": " + certificate.error().why + "; restore it from a backup");
+    return fail(certificate.error().code,
+                path + ": " + certificate.error().why + "; restore it from a backup");
   return std::move(*certificate);
 }
 
@@ -60,10 +61,11 @@ bool belongs(const KeyPair& key, const Certificate& certificate) {
 
 Outcome<Certificate> make_issuing(const Issuer& root, const std::string& trust_domain, const KeyPair& key,
                                   UnixSeconds now, const Lifetimes& lifetimes) {
-  auto made = issue_intermediate(root, key.public_key(),
-                                 {trust_domain, "meshd issuing " + format_time(now).substr(0, 10),
-                                  valid_for(now, lifetimes.issuing)});
-  if (!made) return fail(made.error().code, std::string("cannot make an issuing certificate: ") + made.error().why);
+  auto made = issue_intermediate(
+      root, key.public_key(),
+      {trust_domain, "meshd issuing " + format_time(now).substr(0, 10), valid_for(now, lifetimes.issuing)});
+  if (!made)
+    return fail(made.error().code, std::string("cannot make an issuing certificate: ") + made.error().why);
   return std::move(*made);
 }
 
@@ -73,13 +75,14 @@ Outcome<std::string> trust_domain_of(const Certificate& root, const std::string&
   auto uris = root.uris();
   if (uris.size() == 1 && uris[0].starts_with(kScheme) && valid_trust_domain(uris[0].substr(kScheme.size())))
     return uris[0].substr(kScheme.size());
-  return fail(Errc::invalid_argument, path + ": this root names no trust domain (a URI spiffe://<trust domain>)");
+  return fail(Errc::invalid_argument,
+              path + ": this root names no trust domain (a URI spiffe://<trust domain>)");
 }
 
 }  // namespace
 
-Authority::Authority(std::string dir, std::string trust_domain, Certificate root, SharedKey root_key, Issuer issuing,
-                     TrustBundle bundle, Lifetimes lifetimes)
+Authority::Authority(std::string dir, std::string trust_domain, Certificate root, SharedKey root_key,
+                     Issuer issuing, TrustBundle bundle, Lifetimes lifetimes)
     : dir_(std::move(dir)),
       trust_domain_(std::move(trust_domain)),
       root_(std::move(root)),
@@ -98,7 +101,8 @@ Outcome<Authority> Authority::create(const std::string& dir, const std::string& 
   if (!root_key) return fail(root_key.error());
   auto root = issue_root(**root_key, {trust_domain, "meshd root " + format_time(now).substr(0, 10),
                                       valid_for(now, lifetimes.root)});
-  if (!root) return fail(root.error().code, std::string("cannot make the root certificate: ") + root.error().why);
+  if (!root)
+    return fail(root.error().code, std::string("cannot make the root certificate: ") + root.error().why);
   auto key = make_key(Curve::p256);
   if (!key) return fail(key.error());
   auto issuing = make_issuing({*root_key, *root}, trust_domain, **key, now, lifetimes);
@@ -128,7 +132,8 @@ Outcome<Authority> Authority::load(const std::string& dir, UnixSeconds now, Life
     auto key = read_key(paths.root_key);
     if (!key) return fail(key.error());
     if (!belongs(**key, *root))
-      return fail(Errc::invalid_argument, paths.root_key + " is not the key of root.crt; restore both from one backup");
+      return fail(Errc::invalid_argument,
+                  paths.root_key + " is not the key of root.crt; restore both from one backup");
     root_key = *key;
   }
 
@@ -176,7 +181,8 @@ Outcome<bool> Authority::rotate_if_due(UnixSeconds now) {
   auto certificate = make_issuing({root_key_, root_}, trust_domain_, **key, now, lifetimes_);
   if (!certificate) return fail(certificate.error());
   // Key first: load() can mend a new key beside an old certificate, with or without the root's key.
-  if (auto saved = save_key(paths.issuing_key, **key, {.keep_previous = true}); !saved) return fail(saved.error());
+  if (auto saved = save_key(paths.issuing_key, **key, {.keep_previous = true}); !saved)
+    return fail(saved.error());
   if (auto saved = write_file(paths.issuing_crt, certificate->to_pem()); !saved) {
     // Back to the pair that fits; if that fails too, load() mends it.
     (void)save_key(paths.issuing_key, *issuing_.key);

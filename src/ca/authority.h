@@ -52,8 +52,8 @@ class Authority {
   std::string pin() const { return pin_of(root_); }
 
  private:
-  Authority(std::string dir, std::string trust_domain, Certificate root, std::shared_ptr<const KeyPair> root_key,
-            Issuer issuing, TrustBundle bundle, Lifetimes lifetimes);
+  Authority(std::string dir, std::string trust_domain, Certificate root,
+            std::shared_ptr<const KeyPair> root_key, Issuer issuing, TrustBundle bundle, Lifetimes lifetimes);
   std::string dir_;
   std::string trust_domain_;
   Certificate root_;

@@ -29,7 +29,7 @@ struct TempDir {
 };
 
 unsigned mode_of(const std::string& path) {
-  struct stat st {};
+  struct stat st{};
   stat(path.c_str(), &st);
   return st.st_mode & 0777;
 }
@@ -108,7 +108,8 @@ TEST_CASE("missing, damaged and mixed-up files are named") {
   REQUIRE(Authority::create(other, "mesh.example", kNow).has_value());
   std::string good = read_file(path + "/root.key", 10000).value();
   REQUIRE(write_file(path + "/root.key", read_file(other + "/root.key", 10000).value()));
-  REQUIRE(Authority::load(path, kNow).error().what.find("root.key is not the key of root.crt") != std::string::npos);
+  REQUIRE(Authority::load(path, kNow).error().what.find("root.key is not the key of root.crt") !=
+          std::string::npos);
   REQUIRE(write_file(path + "/root.key", "garbage"));
   REQUIRE(Authority::load(path, kNow).error().what.find("/root.key: ") != std::string::npos);
   REQUIRE(write_file(path + "/root.key", good));
@@ -143,14 +144,16 @@ TEST_CASE("a rotation that was cut between its two files is mended") {
   SECTION("with the root key, by a new certificate") {
     auto again = Authority::load(path, half);
     REQUIRE(again.has_value());
-    REQUIRE(verify(*again->sign(a_request(), service_id("mesh.example", "web"), half), *ca, half).has_value());
+    REQUIRE(
+        verify(*again->sign(a_request(), service_id("mesh.example", "web"), half), *ca, half).has_value());
   }
   SECTION("without it, by the previous key") {
     REQUIRE(unlink((path + "/root.key").c_str()) == 0);
     auto again = Authority::load(path, half);
     REQUIRE(again.has_value());
     REQUIRE(again->issuing().to_pem() == old_certificate);
-    REQUIRE(verify(*again->sign(a_request(), service_id("mesh.example", "web"), half), *ca, half).has_value());
+    REQUIRE(
+        verify(*again->sign(a_request(), service_id("mesh.example", "web"), half), *ca, half).has_value());
   }
 }
 
@@ -193,7 +196,8 @@ TEST_CASE("it signs no foreign id, no garbage, and not its own key") {
 
 TEST_CASE("lifetimes of seconds work, for tests of renewal") {
   TempDir dir;
-  auto ca = Authority::create(dir.path + "/ca", "mesh.example", kNow, {.root = 3600, .issuing = 20, .leaf = 4});
+  auto ca =
+      Authority::create(dir.path + "/ca", "mesh.example", kNow, {.root = 3600, .issuing = 20, .leaf = 4});
   auto chain = ca->sign(a_request(), service_id("mesh.example", "web"), kNow);
   REQUIRE(chain->leaf().not_after() == kNow + 4);
   REQUIRE(ca->rotate_if_due(kNow + 10).value());

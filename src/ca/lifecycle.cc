@@ -43,7 +43,8 @@ UnixSeconds renew_at(Validity v, double jitter) {
 UnixSeconds retry_at(Validity v, UnixSeconds now, uint32_t failures, double jitter) {
   UnixSeconds most = std::clamp<UnixSeconds>(life_of(v) / 20, 1, kRetryMax);
   UnixSeconds wait = std::min(most, UnixSeconds{1} << std::min(failures == 0 ? 0 : failures - 1, 20u));
-  return now + std::max<UnixSeconds>(1, static_cast<UnixSeconds>(static_cast<double>(wait) * (0.5 + 0.5 * jitter)));
+  return now +
+         std::max<UnixSeconds>(1, static_cast<UnixSeconds>(static_cast<double>(wait) * (0.5 + 0.5 * jitter)));
 }
 
 CertState state_of(Validity v, UnixSeconds now) {

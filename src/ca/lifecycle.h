@@ -11,10 +11,10 @@
 namespace meshd {
 
 enum class CertState : uint8_t {
-  early,    // not valid yet: the clock here, or where it was issued, is wrong
+  early,  // not valid yet: the clock here, or where it was issued, is wrong
   good,
-  due,      // past half its life: a new one should have come
-  ending,   // less than a tenth left: tell people
+  due,     // past half its life: a new one should have come
+  ending,  // less than a tenth left: tell people
   expired,
 };
 std::string_view name_of(CertState state);

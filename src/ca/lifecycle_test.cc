@@ -48,9 +48,15 @@ TEST_CASE("the states follow one another") {
     UnixSeconds at;
     CertState state;
   } cases[] = {
-      {kNow - 301, CertState::early}, {kNow - 300, CertState::good},    {kNow, CertState::good},
-      {kNow + 43200, CertState::good}, {kNow + 51841, CertState::due},   {kNow + 77700, CertState::due},
-      {kNow + 77761, CertState::ending}, {kNow + 86400, CertState::ending}, {kNow + 86401, CertState::expired},
+      {kNow - 301, CertState::early},
+      {kNow - 300, CertState::good},
+      {kNow, CertState::good},
+      {kNow + 43200, CertState::good},
+      {kNow + 51841, CertState::due},
+      {kNow + 77700, CertState::due},
+      {kNow + 77761, CertState::ending},
+      {kNow + 86400, CertState::ending},
+      {kNow + 86401, CertState::expired},
   };
   for (const auto& c : cases) {
     INFO(c.at - kNow);

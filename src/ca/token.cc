@@ -41,7 +41,8 @@ bool valid_server(std::string_view server) {
   size_t colon = server.rfind(':');
   if (colon == std::string_view::npos || colon == 0 || server.size() > 300) return false;
   std::string_view host = server.substr(0, colon), port = server.substr(colon + 1);
-  bool digits = !port.empty() && port.size() <= 5 && std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
+  bool digits = !port.empty() && port.size() <= 5 &&
+                std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
   if (!digits) return false;
   int number = 0;
   for (char c : port) number = number * 10 + (c - '0');
@@ -73,11 +74,14 @@ Outcome<JoinToken> JoinToken::parse(std::string_view text) {
   if (text.empty()) return bad("the join token is empty; make one on the server with: meshd token create");
   if (text.size() > kTokenBytesMax) return bad("this is not a join token: it is longer than 2048 bytes");
   if (!text.starts_with("meshd"))
-    return bad("this is not a join token: one begins with \"meshd1.\"; make one on the server with: meshd token create");
+    return bad(
+        "this is not a join token: one begins with \"meshd1.\"; make one on the server with: meshd token "
+        "create");
   if (!text.starts_with(kPrefix)) {
     if (text.size() < kPrefix.size() || text.find('.') == std::string_view::npos)
       return bad(std::string("the join token is cut off") + kAgain);
-    return bad("the join token is of another version of meshd (\"" + std::string(text.substr(0, text.find('.'))) +
+    return bad("the join token is of another version of meshd (\"" +
+               std::string(text.substr(0, text.find('.'))) +
                "\", this one reads \"meshd1\"); install the server's version here");
   }
   auto bytes = from_base64url(text.substr(kPrefix.size()));
@@ -93,7 +97,8 @@ Outcome<JoinToken> JoinToken::parse(std::string_view text) {
                   from_base64url(text_of(*parsed, "s")).value_or("")};
   if (!valid_server(token.server)) return bad(std::string("the join token has no server address") + kAgain);
   if (!valid_pin(token.pin)) return bad(std::string("the join token does not name the server's CA") + kAgain);
-  if (!valid_trust_domain(token.trust_domain)) return bad(std::string("the join token has no trust domain") + kAgain);
+  if (!valid_trust_domain(token.trust_domain))
+    return bad(std::string("the join token has no trust domain") + kAgain);
   auto id = from_hex(token.id);
   if (!id || id->size() != kIdBytes || token.secret.size() != kSecretBytes)
     return bad(std::string("the join token has no secret") + kAgain);

@@ -14,11 +14,11 @@
 namespace meshd {
 
 struct JoinToken {
-  std::string server;        // "10.0.0.1:15012", "[fd00::1]:15012" or "mesh.example:15012"
-  std::string pin;           // of the root: "sha256:<64 hex>"
+  std::string server;  // "10.0.0.1:15012", "[fd00::1]:15012" or "mesh.example:15012"
+  std::string pin;     // of the root: "sha256:<64 hex>"
   std::string trust_domain;
-  std::string id;            // 16 hex digits: names the token in lists and logs
-  std::string secret;        // 32 raw bytes
+  std::string id;      // 16 hex digits: names the token in lists and logs
+  std::string secret;  // 32 raw bytes
 
   // With a new id and secret.
   static JoinToken make(std::string server, std::string pin, std::string trust_domain);

@@ -14,7 +14,9 @@ const std::string kPin = "sha256:" + std::string(64, 'a');
 JoinToken a_token() { return JoinToken::make("10.0.0.1:15012", kPin, "mesh.example"); }
 
 // A token with a body of the test's making and a checksum that fits.
-std::string with_body(const std::string& body) { return "meshd1." + to_base64url(body + sha256(body).substr(0, 4)); }
+std::string with_body(const std::string& body) {
+  return "meshd1." + to_base64url(body + sha256(body).substr(0, 4));
+}
 
 }  // namespace
 
@@ -29,7 +31,8 @@ TEST_CASE("a token is read back as it was made, whatever whitespace is around it
     REQUIRE(again->id == t.id);
     REQUIRE(again->secret == t.secret);
   }
-  REQUIRE(t.to_text().find_first_not_of("meshd1.ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ==
+  REQUIRE(t.to_text().find_first_not_of(
+              "meshd1.ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ==
           std::string::npos);
 }
 
@@ -73,7 +76,8 @@ TEST_CASE("other text and other versions are told apart") {
 TEST_CASE("a well-packed token with nonsense in it is refused") {
   std::string id(16, '1'), secret = to_base64url(std::string(32, 's'));
   auto body = [&](std::string a, std::string d, std::string i, std::string p, std::string s) {
-    return R"({"a":")" + a + R"(","d":")" + d + R"(","i":")" + i + R"(","p":")" + p + R"(","s":")" + s + R"("})";
+    return R"({"a":")" + a + R"(","d":")" + d + R"(","i":")" + i + R"(","p":")" + p + R"(","s":")" + s +
+           R"("})";
   };
   REQUIRE(JoinToken::parse(with_body(body("h:1", "td", id, kPin, secret))).has_value());
   REQUIRE(JoinToken::parse(with_body(body("[::1]:1", "td", id, kPin, secret))).has_value());
@@ -81,9 +85,10 @@ TEST_CASE("a well-packed token with nonsense in it is refused") {
        {std::string("[]"), std::string("{}"), std::string("nonsense"), body("", "td", id, kPin, secret),
         body("host", "td", id, kPin, secret), body("h:0", "td", id, kPin, secret),
         body("h:65536", "td", id, kPin, secret), body("::1:1", "td", id, kPin, secret),
-        body("h/x:1", "td", id, kPin, secret), body("h:1", "TD", id, kPin, secret), body("h:1", "td", "", kPin, secret),
-        body("h:1", "td", id, "sha1:aa", secret), body("h:1", "td", id, "sha256:aa", secret),
-        body("h:1", "td", id, kPin, ""), body("h:1", "td", id, kPin, to_base64url("short"))}) {
+        body("h/x:1", "td", id, kPin, secret), body("h:1", "TD", id, kPin, secret),
+        body("h:1", "td", "", kPin, secret), body("h:1", "td", id, "sha1:aa", secret),
+        body("h:1", "td", id, "sha256:aa", secret), body("h:1", "td", id, kPin, ""),
+        body("h:1", "td", id, kPin, to_base64url("short"))}) {
     INFO(b);
     REQUIRE_FALSE(JoinToken::parse(with_body(b)).has_value());
   }

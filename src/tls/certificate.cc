@@ -71,7 +71,8 @@ Result<CertificateChain> CertificateChain::from_pem(std::string_view pem) {
   CertificateChain chain;
   for (const PemBlock& block : *blocks) {
     if (block.label != kLabel) continue;
-    if (chain.size() == kChainMax) return fail(Errc::limit, Side::self, "more than 8 certificates in one chain");
+    if (chain.size() == kChainMax)
+      return fail(Errc::limit, Side::self, "more than 8 certificates in one chain");
     auto certificate = Certificate::from_der(block.der);
     if (!certificate) return fail(certificate.error());
     chain.push(std::move(*certificate));

@@ -39,7 +39,8 @@ int pick_by_name(void*, mbedtls_ssl_context* ssl, const unsigned char* name, siz
 const char* problem_of(const TlsSettings& s, bool server) {
   bool pin = s.check == PeerCheck::pin;
   if (server && pin) return "a server cannot check by pin";
-  if (!server && s.check == PeerCheck::svid_if_given) return "a client always checks the server's certificate";
+  if (!server && s.check == PeerCheck::svid_if_given)
+    return "a client always checks the server's certificate";
   if (pin ? (s.pin.empty() || !valid_trust_domain(s.trust_domain)) : !s.bundle.has_value())
     return "a TLS context needs a trust bundle, or a pin and a trust domain";
   if (s.identities.empty() && (server || !pin)) return "a TLS context needs an identity";
@@ -103,7 +104,8 @@ Result<std::shared_ptr<const TlsContext>> make(TlsSettings settings, bool server
     mbedtls_ssl_config& conf = impl->configs.emplace_back(std::make_unique<TlsContext::Impl::Config>())->conf;
     if (!fill(conf, *impl)) return bad("a TLS configuration was refused");
     if (s.identities.empty()) continue;
-    if (mbedtls_ssl_conf_own_cert(&conf, impl->chains[i]->shared(), s.identities[i].key->impl().pk.shared()) != 0)
+    if (mbedtls_ssl_conf_own_cert(&conf, impl->chains[i]->shared(),
+                                  s.identities[i].key->impl().pk.shared()) != 0)
       return bad("an identity was refused");
   }
   return std::make_shared<const TlsContext>(std::move(impl));
@@ -114,8 +116,12 @@ Result<std::shared_ptr<const TlsContext>> make(TlsSettings settings, bool server
 TlsContext::TlsContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TlsContext::~TlsContext() = default;
 
-Result<std::shared_ptr<const TlsContext>> TlsContext::server(TlsSettings s) { return make(std::move(s), true); }
-Result<std::shared_ptr<const TlsContext>> TlsContext::client(TlsSettings s) { return make(std::move(s), false); }
+Result<std::shared_ptr<const TlsContext>> TlsContext::server(TlsSettings s) {
+  return make(std::move(s), true);
+}
+Result<std::shared_ptr<const TlsContext>> TlsContext::client(TlsSettings s) {
+  return make(std::move(s), false);
+}
 
 const TlsSettings& TlsContext::settings() const { return impl_->settings; }
 

@@ -30,16 +30,16 @@ struct Identity {
 enum class PeerCheck : uint8_t {
   svid,           // an SVID that verify_svid accepts
   svid_if_given,  // servers, for nodes that join: none, or one that verify_svid accepts
-  pin,            // clients that join: a chain that contains the pinned root and that verify_svid accepts under it
+  pin,  // clients that join: a chain that contains the pinned root and that verify_svid accepts under it
 };
 
 struct TlsSettings {
   std::vector<Identity> identities;   // the first is the default; only a client with `pin` may have none
   std::optional<TrustBundle> bundle;  // unless `check` is pin
   PeerCheck check = PeerCheck::svid;
-  std::string pin;                    // for PeerCheck::pin: "sha256:<hex>"
-  std::string trust_domain;           // for PeerCheck::pin
-  std::vector<std::string> alpn;      // in order of preference; none: no ALPN
+  std::string pin;                        // for PeerCheck::pin: "sha256:<hex>"
+  std::string trust_domain;               // for PeerCheck::pin
+  std::vector<std::string> alpn;          // in order of preference; none: no ALPN
   const Clock* clock = &Clock::system();  // outlives the context
 };
 

@@ -2,6 +2,7 @@
 // context_impl.h: a TlsContext as mbedTLS sees it. Included by .cc files of this folder only.
 #pragma once
 #include "tls/mbed.h"  // first: it opens the library's structures
+
 #include <mbedtls/ssl.h>
 
 #include <memory>

@@ -61,7 +61,8 @@ Result<PublicKey> public_key_of_csr(std::string_view csr) {
     return bad("the certificate request is malformed");
   auto curve = curve_of(request.ctx.pk);
   if (!curve) return bad(curve.error().why);
-  if (!signature_holds(request.ctx)) return bad("the certificate request is not signed by its own key with SHA-2");
+  if (!signature_holds(request.ctx))
+    return bad("the certificate request is not signed by its own key with SHA-2");
   auto spki = spki_of(request.ctx.pk);
   if (!spki) return bad(spki.error().why);
   auto key = PublicKey::from_der(*spki);

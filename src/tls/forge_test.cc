@@ -27,8 +27,8 @@ std::string sign_sha1(const KeyPair& key, std::string_view message) {
   unsigned char hash[20], signature[160];
   size_t size = 0;
   mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA1), bytes_of(message), message.size(), hash);
-  mbedtls_pk_sign(key.impl().pk.shared(), MBEDTLS_MD_SHA1, hash, sizeof hash, signature, sizeof signature, &size,
-                  mbed_random, nullptr);
+  mbedtls_pk_sign(key.impl().pk.shared(), MBEDTLS_MD_SHA1, hash, sizeof hash, signature, sizeof signature,
+                  &size, mbed_random, nullptr);
   return {reinterpret_cast<char*>(signature), size};
 }
 
@@ -37,8 +37,10 @@ std::string sign_sha1(const KeyPair& key, std::string_view message) {
 std::string der(unsigned char tag, std::string_view content) {
   std::string out(1, static_cast<char>(tag));
   size_t n = content.size();
-  if (n < 128) out += static_cast<char>(n);
-  else out.append("\x82").append(1, static_cast<char>(n >> 8)).append(1, static_cast<char>(n));
+  if (n < 128)
+    out += static_cast<char>(n);
+  else
+    out.append("\x82").append(1, static_cast<char>(n >> 8)).append(1, static_cast<char>(n));
   // A length of 128 to 255 has a shorter form, which DER demands.
   if (n >= 128 && n < 256) out = std::string(1, static_cast<char>(tag)) + "\x81" + static_cast<char>(n);
   return out.append(content);
@@ -75,7 +77,9 @@ std::string extended_usage(bool server, bool client) {
   return extension("\x55\x1d\x25", false, der(0x30, list));
 }
 
-std::string unknown_critical() { return extension("\x2b\x06\x01\x04\x01\x83\xb1\x7f\x01", true, der(0x05, "")); }
+std::string unknown_critical() {
+  return extension("\x2b\x06\x01\x04\x01\x83\xb1\x7f\x01", true, der(0x05, ""));
+}
 
 std::string write(const Spec& spec, const KeyPair& key) {
   std::string_view oid = spec.sha1 ? kEcdsaSha1 : key.curve() == Curve::p256 ? kEcdsaSha256 : kEcdsaSha384;
@@ -85,7 +89,8 @@ std::string write(const Spec& spec, const KeyPair& key) {
   std::string tbs;
   if (spec.version > 1) tbs += der(0xa0, der(0x02, std::string(1, static_cast<char>(spec.version - 1))));
   tbs += der(0x02, "\x01\x02\x03\x04") + algorithm + name(spec.issuer) +
-         der(0x30, time(spec.validity.not_before) + time(spec.validity.not_after)) + name(spec.subject) + spec.spki;
+         der(0x30, time(spec.validity.not_before) + time(spec.validity.not_after)) + name(spec.subject) +
+         spec.spki;
   if (!extensions.empty()) tbs += der(0xa3, der(0x30, extensions));
   tbs = der(0x30, tbs);
   std::string signature = spec.sha1 ? sign_sha1(key, tbs) : key.sign(tbs).value();
@@ -98,9 +103,15 @@ World::World()
       leaf_key(KeyPair::generate().value()) {
   Validity now{kNow - 1000, kNow + 1000};
   root = {"root", "root", now, root_key.public_key().der(), {basic_constraints(true), key_usage(kCertSign)}};
-  issuing = {"issuing", "root", now, issuing_key.public_key().der(),
+  issuing = {"issuing",
+             "root",
+             now,
+             issuing_key.public_key().der(),
              {basic_constraints(true, 0), key_usage(kCertSign | kCrlSign)}};
-  leaf = {"", "issuing", now, leaf_key.public_key().der(),
+  leaf = {"",
+          "issuing",
+          now,
+          leaf_key.public_key().der(),
           {basic_constraints(false), key_usage(kSign), extended_usage(true, true),
            alt_names({{'U', "spiffe://td.example/ns/a/sa/b"}})}};
 }

@@ -184,7 +184,8 @@ Task<Made> tls_connect(std::unique_ptr<ByteStream> lower, std::shared_ptr<const 
   setup.expect = {s.clock->unix_now(), PeerRole::server, std::move(options.expected)};
   if (options.identity) {
     auto found = std::ranges::find(s.identities, *options.identity, &Identity::id);
-    if (found == s.identities.end()) co_return fail(Errc::identity, Side::self, "this node has no such identity");
+    if (found == s.identities.end())
+      co_return fail(Errc::identity, Side::self, "this node has no such identity");
     setup.identity = static_cast<size_t>(found - s.identities.begin());
   }
   LocalPtr<TlsStream::Impl> impl(new TlsStream::Impl(std::move(lower), std::move(context), Side::upstream));

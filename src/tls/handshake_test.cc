@@ -11,8 +11,12 @@ namespace {
 
 using namespace peers;
 
-std::shared_ptr<const TlsContext> client_of(TlsSettings s) { return TlsContext::client(std::move(s)).value(); }
-std::shared_ptr<const TlsContext> server_of_settings(TlsSettings s) { return TlsContext::server(std::move(s)).value(); }
+std::shared_ptr<const TlsContext> client_of(TlsSettings s) {
+  return TlsContext::client(std::move(s)).value();
+}
+std::shared_ptr<const TlsContext> server_of_settings(TlsSettings s) {
+  return TlsContext::server(std::move(s)).value();
+}
 
 // A context that shows `chain` whatever is wrong with it: made with a good certificate, which is then replaced.
 std::shared_ptr<const TlsContext> liar(const forge::World& w, const CertificateChain& chain, bool server,
@@ -42,7 +46,8 @@ TlsSettings judge(const forge::World& w, const Mesh& mesh, const Clock& clock) {
 }
 
 // A client that leaves as soon as it is refused.
-Task<void> connect_and_read(std::unique_ptr<ByteStream> lower, std::shared_ptr<const TlsContext> context, bool& gone) {
+Task<void> connect_and_read(std::unique_ptr<ByteStream> lower, std::shared_ptr<const TlsContext> context,
+                            bool& gone) {
   auto made = co_await tls_connect(std::move(lower), std::move(context), {});
   if (made) (void)co_await (*made)->read();
   gone = true;
@@ -75,8 +80,9 @@ TEST_CASE("two workloads agree and know each other") {
 TEST_CASE("a server answers as the workload that was asked for, and as the default else") {
   Mesh mesh;
   auto client = client_of(mesh.settings({mesh.service("web")}));
-  auto server = server_of_settings(mesh.settings(
-      {mesh.identity(node_id("td.example", "n1")), mesh.service("a"), mesh.service("b"), mesh.service("b.c")}));
+  auto server =
+      server_of_settings(mesh.settings({mesh.identity(node_id("td.example", "n1")), mesh.service("a"),
+                                        mesh.service("b"), mesh.service("b.c")}));
   const struct {
     std::string sni, answers;
   } cases[] = {{"a.default.td.example", "/ns/default/sa/a"},
@@ -259,10 +265,12 @@ TEST_CASE("a client that joins refuses a server whose CA its token does not name
   REQUIRE(shake(loop, joiner(mesh), server_with(whole)).client.has_value());
   REQUIRE(shake(loop, joiner(foreign), server_with(whole)).client.error().code == Errc::identity);
   REQUIRE(shake(loop, joiner(mesh), server_with(leaf_only)).client.error().code == Errc::identity);
-  REQUIRE(shake(loop, joiner(mesh, "other.example"), server_with(whole)).client.error().code == Errc::identity);
+  REQUIRE(shake(loop, joiner(mesh, "other.example"), server_with(whole)).client.error().code ==
+          Errc::identity);
   // Sending the named root along proves nothing if it did not sign.
   REQUIRE(shake(loop, joiner(foreign), server_with(with_foreign)).client.error().code == Errc::identity);
-  Outcomes o = shake(loop, joiner(mesh), server_with(whole), {.client = {.expected = {server_id("td.example", "n2")}}});
+  Outcomes o = shake(loop, joiner(mesh), server_with(whole),
+                     {.client = {.expected = {server_id("td.example", "n2")}}});
   REQUIRE(std::string_view(o.client_why()) == "the peer is not who was expected");
 }
 
@@ -287,7 +295,8 @@ TEST_CASE("what is not TLS is refused, and nothing but an alert goes back") {
     std::optional<Made> made;
     spawn(accept(std::move(pipe.b), server, {}, made));
     // The alert record holds NULs; so may the input.
-    REQUIRE(write(loop, *pipe.a, std::string_view(text, std::max<size_t>(std::strlen(text), 10))).has_value());
+    REQUIRE(
+        write(loop, *pipe.a, std::string_view(text, std::max<size_t>(std::strlen(text), 10))).has_value());
     REQUIRE(finish(loop, *pipe.a).has_value());
     loop.run_until([&] { return made.has_value(); });
     REQUIRE_FALSE(made->has_value());

@@ -45,8 +45,8 @@ class Writer {
   ~Writer() { mbedtls_x509write_crt_free(&crt_); }
 
   bool extension(std::string_view oid, bool critical, std::string_view value) {
-    return mbedtls_x509write_crt_set_extension(&crt_, oid.data(), oid.size(), critical ? 1 : 0, bytes_of(value),
-                                               value.size()) == 0;
+    return mbedtls_x509write_crt_set_extension(&crt_, oid.data(), oid.size(), critical ? 1 : 0,
+                                               bytes_of(value), value.size()) == 0;
   }
 
   bool subject_key(const PublicKey& key) {
@@ -65,7 +65,8 @@ class Writer {
   }
 
   bool validity(Validity v) {
-    return mbedtls_x509write_crt_set_validity(&crt_, compact(v.not_before).c_str(), compact(v.not_after).c_str()) == 0;
+    return mbedtls_x509write_crt_set_validity(&crt_, compact(v.not_before).c_str(),
+                                              compact(v.not_after).c_str()) == 0;
   }
 
   bool subject_name(const std::string& text) {
@@ -139,8 +140,8 @@ std::string ca_name(const CaSpec& spec) { return "O=meshd,CN=" + spec.name; }
 const char* problem_of(const CaSpec& spec) {
   if (!valid_trust_domain(spec.trust_domain)) return "the trust domain is not 1 to 255 of [a-z0-9._-]";
   bool plain = !spec.name.empty() && spec.name.size() <= 64 && std::ranges::all_of(spec.name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ' ' || c == '.' ||
-           c == '-' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ' ' ||
+           c == '.' || c == '-' || c == '_';
   });
   if (!plain) return "a CA's name has 1 to 64 letters, digits, spaces, dots, dashes and underscores";
   return nullptr;
@@ -170,8 +171,8 @@ Result<Certificate> issue_root(const KeyPair& key, const CaSpec& spec) {
   if (spec.validity.not_after <= spec.validity.not_before) return bad("the certificate would never be valid");
   Writer w;
   bool written = w.random_serial() && w.subject_key(key.public_key()) && w.subject_name(ca_name(spec)) &&
-                 w.issuer_name(ca_name(spec)) && w.validity(spec.validity) && w.usage(kCaUsage, kAnyPathLength) &&
-                 w.uri("spiffe://" + spec.trust_domain, false);
+                 w.issuer_name(ca_name(spec)) && w.validity(spec.validity) &&
+                 w.usage(kCaUsage, kAnyPathLength) && w.uri("spiffe://" + spec.trust_domain, false);
   if (!written) return broken();
   return w.sign(key);
 }

@@ -92,11 +92,13 @@ TEST_CASE("root and issuing certificate are CAs of the trust domain, the latter 
   // An issuing certificate may not make another: the path length says so, and the verifier heeds it.
   KeyPair key = KeyPair::generate().value(), lower_key = KeyPair::generate().value();
   Issuer lower{std::make_shared<const KeyPair>(std::move(lower_key)), h.issuing.certificate};
-  auto second = issue_intermediate(h.issuing, lower.key->public_key(), {"td.example", "x", valid_for(kNow, 60)});
+  auto second =
+      issue_intermediate(h.issuing, lower.key->public_key(), {"td.example", "x", valid_for(kNow, 60)});
   REQUIRE(second.has_value());
   lower.certificate = *second;
   auto leaf = issue_leaf(lower, key.public_key(), {service_id("td.example", "web"), valid_for(kNow, 60)});
-  REQUIRE_FALSE(verify_svid(CertificateChain({*leaf, *second, h.issuing.certificate}), h.bundle(), {.now = kNow}));
+  REQUIRE_FALSE(
+      verify_svid(CertificateChain({*leaf, *second, h.issuing.certificate}), h.bundle(), {.now = kNow}));
 }
 
 TEST_CASE("nothing outlives its issuer") {
@@ -115,7 +117,8 @@ TEST_CASE("what must not be issued is not") {
   REQUIRE_FALSE(issue_leaf(h.issuing, key, {SpiffeId{"td.example", ""}, day}).has_value());
   REQUIRE_FALSE(issue_leaf(h.issuing, key, {service_id("td.example", "web"), {kNow, kNow}}).has_value());
   auto leaf_key = std::make_shared<const KeyPair>(KeyPair::generate().value());
-  Issuer leaf{leaf_key, issue_leaf(h.issuing, leaf_key->public_key(), {service_id("td.example", "web"), day}).value()};
+  Issuer leaf{leaf_key,
+              issue_leaf(h.issuing, leaf_key->public_key(), {service_id("td.example", "web"), day}).value()};
   REQUIRE_FALSE(issue_leaf(leaf, key, {service_id("td.example", "db"), day}).has_value());
   REQUIRE_FALSE(issue_root(*leaf_key, {"td.example", "a,CN=b", day}).has_value());
   REQUIRE_FALSE(issue_root(*leaf_key, {"TD", "root", day}).has_value());

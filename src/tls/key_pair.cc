@@ -21,7 +21,8 @@ Result<PublicKey> PublicKey::from_der(std::string_view spki) {
   auto curve = curve_of(pk.ctx);
   if (!curve) return fail(curve.error());
   const mbedtls_ecp_keypair* ec = mbedtls_pk_ec(pk.ctx);
-  if (mbedtls_ecp_check_pubkey(&ec->grp, &ec->Q) != 0) return bad("the public key is not a point of its curve");
+  if (mbedtls_ecp_check_pubkey(&ec->grp, &ec->Q) != 0)
+    return bad("the public key is not a point of its curve");
   // Written again: one key has one spelling, compressed points do not survive.
   auto der = spki_of(pk.ctx);
   if (!der) return fail(der.error());
@@ -51,8 +52,8 @@ Result<KeyPair> KeyPair::from_pem(std::string_view pem) {
   for (PemBlock& block : *blocks) {
     if (!found && (block.label == "EC PRIVATE KEY" || block.label == "PRIVATE KEY")) {
       found = true;
-      parsed = mbedtls_pk_parse_key(&impl->pk.ctx, bytes_of(block.der), block.der.size(), nullptr, 0, mbed_random,
-                                    nullptr) == 0;
+      parsed = mbedtls_pk_parse_key(&impl->pk.ctx, bytes_of(block.der), block.der.size(), nullptr, 0,
+                                    mbed_random, nullptr) == 0;
     }
     wipe(block.der);
   }
@@ -92,8 +93,8 @@ Result<std::string> KeyPair::sign(std::string_view message) const {
   unsigned char signature[MBEDTLS_PK_SIGNATURE_MAX_SIZE];
   size_t size = 0;
   if (mbedtls_md(info, bytes_of(message), message.size(), hash) != 0 ||
-      mbedtls_pk_sign(impl_->pk.shared(), md, hash, mbedtls_md_get_size(info), signature, sizeof signature, &size,
-                      mbed_random, nullptr) != 0)
+      mbedtls_pk_sign(impl_->pk.shared(), md, hash, mbedtls_md_get_size(info), signature, sizeof signature,
+                      &size, mbed_random, nullptr) != 0)
     return fail(Errc::internal, Side::self, "cannot sign");
   return std::string(reinterpret_cast<char*>(signature), size);
 }

@@ -67,7 +67,8 @@ TEST_CASE("a public key is read from DER, and nothing else is") {
   off_curve.back() = static_cast<char>(off_curve.back() ^ 1);
   REQUIRE_FALSE(PublicKey::from_der(off_curve).has_value());
   // An Ed25519 key (RFC 8410 10.1).
-  REQUIRE_FALSE(PublicKey::from_der(*from_base64("MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=")));
+  REQUIRE_FALSE(
+      PublicKey::from_der(*from_base64("MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=")));
 }
 
 }  // namespace meshd

@@ -57,7 +57,8 @@ Result<std::string> spki_of(const mbedtls_pk_context& pk) {
 
 UnixSeconds unix_of(const mbedtls_x509_time& t) {
   using namespace std::chrono;
-  auto days = sys_days(year(t.year) / month(static_cast<unsigned>(t.mon)) / day(static_cast<unsigned>(t.day)));
+  auto days =
+      sys_days(year(t.year) / month(static_cast<unsigned>(t.mon)) / day(static_cast<unsigned>(t.day)));
   return days.time_since_epoch().count() * 86400LL + t.hour * 3600 + t.min * 60 + t.sec;
 }
 

@@ -73,6 +73,8 @@ Result<Curve> curve_of(const mbedtls_pk_context& pk);
 Result<std::string> spki_of(const mbedtls_pk_context& pk);
 UnixSeconds unix_of(const mbedtls_x509_time& t);
 // The digest that goes with a key of this curve.
-inline mbedtls_md_type_t digest_for(Curve c) { return c == Curve::p256 ? MBEDTLS_MD_SHA256 : MBEDTLS_MD_SHA384; }
+inline mbedtls_md_type_t digest_for(Curve c) {
+  return c == Curve::p256 ? MBEDTLS_MD_SHA256 : MBEDTLS_MD_SHA384;
+}
 
 }  // namespace meshd

@@ -31,7 +31,9 @@ struct Files {
   ~Files() { std::filesystem::remove_all(dir); }
   Files(const Files&) = delete;
   Files& operator=(const Files&) = delete;
-  void put(const std::string& name, const std::string& text) const { REQUIRE(write_file(dir + "/" + name, text)); }
+  void put(const std::string& name, const std::string& text) const {
+    REQUIRE(write_file(dir + "/" + name, text));
+  }
   std::string get(const std::string& name) const { return read_file(dir + "/" + name, 1 << 20).value_or(""); }
 };
 
@@ -76,7 +78,8 @@ struct ClientRun {
 };
 
 // `openssl s_client` with `arguments` and `input` against our server.
-ClientRun run_client(const Mesh& mesh, const Files& files, const std::string& arguments, const std::string& input) {
+ClientRun run_client(const Mesh& mesh, const Files& files, const std::string& arguments,
+                     const std::string& input) {
   auto context = TlsContext::server(mesh.settings({mesh.service("db"), mesh.service("web")})).value();
   Loop loop;
   ClientRun run;
@@ -100,8 +103,8 @@ const std::string kGoodClient =
     "-tls1_3 -cert leaf.pem -key key.pem -cert_chain issuing.pem -alpn h2 -verify_return_error "
     "-attime 1760000000 ";
 
-Task<void> call_reverse(SocketAddress at, std::shared_ptr<const TlsContext> context, std::optional<Made>& made,
-                        std::string& answer) {
+Task<void> call_reverse(SocketAddress at, std::shared_ptr<const TlsContext> context,
+                        std::optional<Made>& made, std::string& answer) {
   for (int tries = 0; tries < 500; ++tries) {
     auto tcp = co_await tcp_connect(at, milliseconds(1000));
     if (!tcp) {
@@ -132,7 +135,8 @@ TEST_CASE("openssl's client and server exchange data with ours") {
   Files files(mesh, identity);
 
   SECTION("a client with a good certificate") {
-    ClientRun run = run_client(mesh, files, kGoodClient + "-ign_eof -servername web.default.td.example", "hello\n");
+    ClientRun run =
+        run_client(mesh, files, kGoodClient + "-ign_eof -servername web.default.td.example", "hello\n");
     INFO(run.output);
     REQUIRE(run.peer.has_value());
     REQUIRE(run.peer->has_value());
@@ -160,8 +164,9 @@ TEST_CASE("openssl's client and server exchange data with ours") {
   SECTION("a client with a foreign certificate reads the alert") {
     Mesh foreign;
     Files theirs(foreign, foreign.service("caller"));
-    ClientRun run = run_client(mesh, theirs, "-ign_eof -tls1_3 -cert leaf.pem -key key.pem -cert_chain issuing.pem -alpn h2",
-                               "hello\n");
+    ClientRun run = run_client(
+        mesh, theirs, "-ign_eof -tls1_3 -cert leaf.pem -key key.pem -cert_chain issuing.pem -alpn h2",
+        "hello\n");
     INFO(run.output);
     REQUIRE(run.peer->error().code == Errc::identity);
     REQUIRE_FALSE(run.got.has_value());
@@ -186,9 +191,10 @@ TEST_CASE("openssl's client and server exchange data with ours") {
     std::string answer;
     auto context = TlsContext::client(mesh.settings({mesh.service("web")})).value();
     {
-      Command server(loop, "cd " + files.dir + " && timeout 20 openssl s_server -accept " + at.text() +
-                               " -tls1_3 -cert leaf.pem -key key.pem -cert_chain issuing.pem -CAfile root.pem"
-                               " -Verify 3 -verify_return_error -attime 1760000000 -alpn h2 -rev -naccept 1 > out 2>&1");
+      Command server(
+          loop, "cd " + files.dir + " && timeout 20 openssl s_server -accept " + at.text() +
+                    " -tls1_3 -cert leaf.pem -key key.pem -cert_chain issuing.pem -CAfile root.pem"
+                    " -Verify 3 -verify_return_error -attime 1760000000 -alpn h2 -rev -naccept 1 > out 2>&1");
       spawn(call_reverse(at, context, made, answer));
       loop.run_until([&] { return loop.tasks() == 0; });
       if (made && *made) (**made)->close({Errc::cancelled, Side::self, "done"});

@@ -32,7 +32,8 @@ Mesh::Mesh(std::string domain)
 
 Identity Mesh::identity(const SpiffeId& id, UnixSeconds lifetime) const {
   auto key = std::make_shared<const KeyPair>(KeyPair::generate().value());
-  Certificate leaf = issue_leaf(issuing, key->public_key(), {id, valid_for(clock.unix_now(), lifetime)}).value();
+  Certificate leaf =
+      issue_leaf(issuing, key->public_key(), {id, valid_for(clock.unix_now(), lifetime)}).value();
   return {id, key, CertificateChain({leaf, issuing.certificate})};
 }
 
@@ -45,13 +46,13 @@ TlsSettings Mesh::settings(std::vector<Identity> identities) const {
   return s;
 }
 
-Task<void> connect(std::unique_ptr<ByteStream> lower, std::shared_ptr<const TlsContext> context, ClientOptions options,
-                   std::optional<Made>& out) {
+Task<void> connect(std::unique_ptr<ByteStream> lower, std::shared_ptr<const TlsContext> context,
+                   ClientOptions options, std::optional<Made>& out) {
   out = co_await tls_connect(std::move(lower), std::move(context), std::move(options));
 }
 
-Task<void> accept(std::unique_ptr<ByteStream> lower, std::shared_ptr<const TlsContext> context, ServerOptions options,
-                  std::optional<Made>& out) {
+Task<void> accept(std::unique_ptr<ByteStream> lower, std::shared_ptr<const TlsContext> context,
+                  ServerOptions options, std::optional<Made>& out) {
   out = co_await tls_accept(std::move(lower), std::move(context), std::move(options));
 }
 

@@ -32,10 +32,10 @@ struct Mesh {
 };
 
 using Made = Result<std::unique_ptr<TlsStream>>;
-Task<void> connect(std::unique_ptr<ByteStream> lower, std::shared_ptr<const TlsContext> context, ClientOptions options,
-                   std::optional<Made>& out);
-Task<void> accept(std::unique_ptr<ByteStream> lower, std::shared_ptr<const TlsContext> context, ServerOptions options,
-                  std::optional<Made>& out);
+Task<void> connect(std::unique_ptr<ByteStream> lower, std::shared_ptr<const TlsContext> context,
+                   ClientOptions options, std::optional<Made>& out);
+Task<void> accept(std::unique_ptr<ByteStream> lower, std::shared_ptr<const TlsContext> context,
+                  ServerOptions options, std::optional<Made>& out);
 
 // What both sides got. Destroy before the loop.
 struct Outcomes {
@@ -61,9 +61,9 @@ class Spy final : public ByteStream {
   void close(Error why) override { below_->close(why); }
   bool ready() const override { return below_->ready(); }
 
-  std::string written;   // everything so far
-  size_t writes = 0;     // calls
-  bool spoil = false;    // flip a bit in the last byte of each write
+  std::string written;  // everything so far
+  size_t writes = 0;    // calls
+  bool spoil = false;   // flip a bit in the last byte of each write
 
  private:
   std::unique_ptr<ByteStream> below_;

@@ -33,7 +33,8 @@ Result<std::vector<PemBlock>> parse_pem(std::string_view text) {
     if (begin == std::string_view::npos) return blocks;
     text.remove_prefix(begin + kBegin.size());
     size_t label_end = text.find(kDashes);
-    if (label_end == std::string_view::npos || label_end > 64) return bad("a PEM block has a broken first line");
+    if (label_end == std::string_view::npos || label_end > 64)
+      return bad("a PEM block has a broken first line");
     std::string label(text.substr(0, label_end));
     text.remove_prefix(label_end + kDashes.size());
 

@@ -44,10 +44,14 @@ std::string_view after_prefix(const SpiffeId& id, std::string_view prefix) {
 std::string escape_label(std::string_view text) {
   std::string out;
   for (char c : text) {
-    if (c == '.') out += "__";
-    else if (c == '_') out += "_-";
-    else if (is_upper(c)) out.append("_") += static_cast<char>(c - 'A' + 'a');
-    else out += c;
+    if (c == '.')
+      out += "__";
+    else if (c == '_')
+      out += "_-";
+    else if (is_upper(c))
+      out.append("_") += static_cast<char>(c - 'A' + 'a');
+    else
+      out += c;
   }
   return out;
 }
@@ -63,10 +67,14 @@ std::optional<std::string> unescape_label(std::string_view label) {
     }
     if (++i == label.size()) return std::nullopt;
     char e = label[i];
-    if (e == '_') out += '.';
-    else if (e == '-') out += '_';
-    else if (e >= 'a' && e <= 'z') out += static_cast<char>(e - 'a' + 'A');
-    else return std::nullopt;
+    if (e == '_')
+      out += '.';
+    else if (e == '-')
+      out += '_';
+    else if (e >= 'a' && e <= 'z')
+      out += static_cast<char>(e - 'a' + 'A');
+    else
+      return std::nullopt;
   }
   return out;
 }
@@ -140,7 +148,8 @@ std::optional<SpiffeId> id_of_sni(std::string_view sni) {
   auto sa = unescape_label(sni.substr(0, first));
   auto ns = unescape_label(sni.substr(first + 1, second - first - 1));
   std::string_view domain = sni.substr(second + 1);
-  if (!sa || !ns || !valid_segment(*sa) || !valid_segment(*ns) || !valid_trust_domain(domain)) return std::nullopt;
+  if (!sa || !ns || !valid_segment(*sa) || !valid_segment(*ns) || !valid_trust_domain(domain))
+    return std::nullopt;
   return workload_id(domain, *ns, *sa);
 }
 

@@ -31,8 +31,9 @@ bool valid_segment(std::string_view segment);
 // The ids that meshd issues. `name`s must be valid segments.
 SpiffeId workload_id(std::string_view trust_domain, std::string_view ns, std::string_view sa);
 SpiffeId service_id(std::string_view trust_domain, std::string_view service);  // /ns/default/sa/<service>
-SpiffeId node_id(std::string_view trust_domain, std::string_view node);        // /ns/meshd-system/sa/node.<node>
-SpiffeId server_id(std::string_view trust_domain, std::string_view node);      // /ns/meshd-system/sa/server.<node>
+SpiffeId node_id(std::string_view trust_domain, std::string_view node);  // /ns/meshd-system/sa/node.<node>
+SpiffeId server_id(std::string_view trust_domain,
+                   std::string_view node);  // /ns/meshd-system/sa/server.<node>
 
 // The <service> of a service_id, the <node> of a node_id or server_id; empty where the id is of another shape.
 std::string_view service_of(const SpiffeId& id);

@@ -16,13 +16,43 @@ TEST_CASE("canonical SPIFFE ids are read and written without a change") {
 }
 
 TEST_CASE("everything else is refused") {
-  for (std::string text :
-       {"", "spiffe:", "spiffe://", "spiffe:///a", "spiffe://td", "spiffe://td/", "spiffe://td//a", "spiffe://td/a/",
-        "spiffe://td/a//b", "spiffe://td/.", "spiffe://td/..", "spiffe://td/a/../b", "spiffe://td/a/./b",
-        "Spiffe://td/a", "SPIFFE://td/a", "https://td/a", "spiffe:/td/a", "//td/a", "spiffe://TD/a", "spiffe://td:1/a",
-        "spiffe://u@td/a", "spiffe://u:p@td/a", "spiffe://[::1]/a", "spiffe://td/a?q", "spiffe://td/a#f",
-        "spiffe://td?q/a", "spiffe://td/%61", "spiffe://t%64/a", "spiffe://td/a b", " spiffe://td/a", "spiffe://td/a\n",
-        "spiffe://td/ä", "spiffe://tä/a", "spiffe://td/a\\b", "spiffe://td/a;b", "spiffe://td/~a", "spiffe://td/a+b"}) {
+  for (std::string text : {"",
+                           "spiffe:",
+                           "spiffe://",
+                           "spiffe:///a",
+                           "spiffe://td",
+                           "spiffe://td/",
+                           "spiffe://td//a",
+                           "spiffe://td/a/",
+                           "spiffe://td/a//b",
+                           "spiffe://td/.",
+                           "spiffe://td/..",
+                           "spiffe://td/a/../b",
+                           "spiffe://td/a/./b",
+                           "Spiffe://td/a",
+                           "SPIFFE://td/a",
+                           "https://td/a",
+                           "spiffe:/td/a",
+                           "//td/a",
+                           "spiffe://TD/a",
+                           "spiffe://td:1/a",
+                           "spiffe://u@td/a",
+                           "spiffe://u:p@td/a",
+                           "spiffe://[::1]/a",
+                           "spiffe://td/a?q",
+                           "spiffe://td/a#f",
+                           "spiffe://td?q/a",
+                           "spiffe://td/%61",
+                           "spiffe://t%64/a",
+                           "spiffe://td/a b",
+                           " spiffe://td/a",
+                           "spiffe://td/a\n",
+                           "spiffe://td/ä",
+                           "spiffe://tä/a",
+                           "spiffe://td/a\\b",
+                           "spiffe://td/a;b",
+                           "spiffe://td/~a",
+                           "spiffe://td/a+b"}) {
     INFO(text);
     REQUIRE_FALSE(SpiffeId::parse(text).has_value());
   }
@@ -54,7 +84,8 @@ TEST_CASE("meshd's own ids have their shapes, and are told apart") {
 TEST_CASE("a server name stands for one id and gives it back") {
   REQUIRE(sni_of(service_id("mesh.example", "web")) == "web.default.mesh.example");
   REQUIRE(sni_of(node_id("mesh.example", "n1")) == "node__n1.meshd-system.mesh.example");
-  for (std::string sa : {"web", "node.n1", "a_b", "a.b_c", "Web", "WEB.v2", "_", "__", "a_.b", "a._b", "x-y", "..."}) {
+  for (std::string sa :
+       {"web", "node.n1", "a_b", "a.b_c", "Web", "WEB.v2", "_", "__", "a_.b", "a._b", "x-y", "..."}) {
     SpiffeId id = workload_id("mesh.example", "team.A", sa);
     INFO(sa << " " << sni_of(id));
     REQUIRE(id_of_sni(sni_of(id)) == id);
@@ -68,8 +99,8 @@ TEST_CASE("ids without a server name have none") {
 }
 
 TEST_CASE("server names that we do not make stand for nobody") {
-  for (std::string name : {"", "web", "web.default", "web.default.", "Web.default.td", "a_.b.td", "a_1.b.td", "__.b.td",
-                           "____.b.td", "a..td", ".b.td", "www.example.com:80", "a.b.TD"}) {
+  for (std::string name : {"", "web", "web.default", "web.default.", "Web.default.td", "a_.b.td", "a_1.b.td",
+                           "__.b.td", "____.b.td", "a..td", ".b.td", "www.example.com:80", "a.b.TD"}) {
     INFO(name);
     REQUIRE_FALSE(id_of_sni(name).has_value());
   }

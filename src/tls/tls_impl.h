@@ -17,15 +17,15 @@ struct TlsStream::Impl : LocalCounted {
   std::unique_ptr<ByteStream> lower;
   Side side;  // the peer's: upstream of a client, client of a server
 
-  ChunkQueue inbox;         // ciphertext from below, not yet read by mbedTLS
-  Chunks outbox;            // ciphertext for below: whole blocks, the last of them open
-  Block* open = nullptr;    // the block that records are being written into
+  ChunkQueue inbox;       // ciphertext from below, not yet read by mbedTLS
+  Chunks outbox;          // ciphertext for below: whole blocks, the last of them open
+  Block* open = nullptr;  // the block that records are being written into
   size_t open_used = 0;
   size_t expected_out = 0;  // bytes still to come of this write(): sizes the next block
 
   HandshakeNotes notes;
-  std::optional<SvidCheck> check;      // while the handshake lasts
-  std::optional<Error> pin_problem;    // of PeerCheck::pin
+  std::optional<SvidCheck> check;    // while the handshake lasts
+  std::optional<Error> pin_problem;  // of PeerCheck::pin
   std::optional<SpiffeId> peer_id;
 
   std::optional<Error> broken;  // reading and writing are over

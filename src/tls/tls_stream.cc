@@ -25,7 +25,8 @@ ReadSlab& plain_slab() {
 
 }  // namespace
 
-TlsStream::Impl::Impl(std::unique_ptr<ByteStream> lower_stream, std::shared_ptr<const TlsContext> with, Side peer_side)
+TlsStream::Impl::Impl(std::unique_ptr<ByteStream> lower_stream, std::shared_ptr<const TlsContext> with,
+                      Side peer_side)
     : context(std::move(with)), lower(std::move(lower_stream)), side(peer_side) {
   mbedtls_ssl_init(&ssl);
   notes.context = context.get();
@@ -60,7 +61,8 @@ int TlsStream::Impl::push(void* self, const unsigned char* bytes, size_t n) {
     i.open_used += some;
     done += some;
     i.expected_out -= std::min(i.expected_out, some);
-    if (i.open_used == i.open->size) i.outbox.push_back(Chunk::adopt(std::exchange(i.open, nullptr), i.open_used));
+    if (i.open_used == i.open->size)
+      i.outbox.push_back(Chunk::adopt(std::exchange(i.open, nullptr), i.open_used));
   }
   return static_cast<int>(n);
 }
@@ -81,9 +83,11 @@ Error TlsStream::Impl::error_of(int status) const {
     case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
       // The alert's two bytes are still in the message buffer (RFC 8446 6).
       switch (ssl.in_msg != nullptr ? ssl.in_msg[1] : 0) {
-        case MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE: return {Errc::tls, side, "the peer found no common TLS parameters"};
+        case MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE:
+          return {Errc::tls, side, "the peer found no common TLS parameters"};
         case MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION: return {Errc::tls, side, "the peer speaks no TLS 1.3"};
-        case MBEDTLS_SSL_ALERT_MSG_NO_APPLICATION_PROTOCOL: return {Errc::tls, side, "the peer speaks no common protocol"};
+        case MBEDTLS_SSL_ALERT_MSG_NO_APPLICATION_PROTOCOL:
+          return {Errc::tls, side, "the peer speaks no common protocol"};
         case MBEDTLS_SSL_ALERT_MSG_CERT_REQUIRED: return {Errc::tls, side, "the peer asks for a certificate"};
         case MBEDTLS_SSL_ALERT_MSG_BAD_CERT:
         case MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_CERT:
@@ -91,17 +95,20 @@ Error TlsStream::Impl::error_of(int status) const {
         case MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED:
         case MBEDTLS_SSL_ALERT_MSG_CERT_UNKNOWN:
         case MBEDTLS_SSL_ALERT_MSG_UNKNOWN_CA:
-        case MBEDTLS_SSL_ALERT_MSG_ACCESS_DENIED: return {Errc::tls, side, "the peer refuses our certificate"};
+        case MBEDTLS_SSL_ALERT_MSG_ACCESS_DENIED:
+          return {Errc::tls, side, "the peer refuses our certificate"};
         default: return {Errc::tls, side, "the peer ended the connection with a TLS alert"};
       }
-    case MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE: return {Errc::identity, side, "the peer shows no certificate"};
+    case MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE:
+      return {Errc::identity, side, "the peer shows no certificate"};
     case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION: return {Errc::tls, side, "the peer speaks no TLS 1.3"};
     case MBEDTLS_ERR_SSL_INVALID_RECORD: return {Errc::tls, side, "the peer does not speak TLS"};
     case MBEDTLS_ERR_SSL_INVALID_MAC: return {Errc::tls, side, "a TLS record was changed on the way"};
     case MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE: return {Errc::tls, side, "no common TLS parameters"};
     case MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE: return {Errc::tls, side, "an unexpected TLS message"};
     case MBEDTLS_ERR_SSL_ALLOC_FAILED: return {Errc::exhausted, Side::self, "out of memory for TLS"};
-    case MBEDTLS_ERR_SSL_COUNTER_WRAPPING: return {Errc::tls, Side::self, "too many TLS records on one connection"};
+    case MBEDTLS_ERR_SSL_COUNTER_WRAPPING:
+      return {Errc::tls, Side::self, "too many TLS records on one connection"};
     default: return {Errc::tls, side, "TLS failed"};
   }
 }
@@ -125,7 +132,8 @@ std::optional<Result<Chunk>> read_now(TlsStream::Impl& i) {
   size_t used = 0;
   // As many records as are there and fit.
   while (used < space.size()) {
-    int n = mbedtls_ssl_read(&i.ssl, reinterpret_cast<unsigned char*>(space.data() + used), space.size() - used);
+    int n =
+        mbedtls_ssl_read(&i.ssl, reinterpret_cast<unsigned char*>(space.data() + used), space.size() - used);
     if (n > 0) {
       used += static_cast<size_t>(n);
       continue;
@@ -136,8 +144,10 @@ std::optional<Result<Chunk>> read_now(TlsStream::Impl& i) {
       if (i.inbox.empty()) break;
       continue;  // a warning was skipped; the next record is here
     }
-    if (n == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) i.at_end = true;
-    else break_reading(i, n);
+    if (n == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
+      i.at_end = true;
+    else
+      break_reading(i, n);
     break;
   }
   if (used > 0) {
@@ -151,9 +161,12 @@ std::optional<Result<Chunk>> read_now(TlsStream::Impl& i) {
 
 // Takes what the lower stream gave into the inbox.
 void arrived(TlsStream::Impl& i, Result<Chunk> bytes) {
-  if (!bytes) i.break_with(bytes.error());
-  else if (bytes->empty()) i.break_with({Errc::reset, i.side, "the connection ended without a TLS close"});
-  else i.inbox.push(std::move(*bytes));
+  if (!bytes)
+    i.break_with(bytes.error());
+  else if (bytes->empty())
+    i.break_with({Errc::reset, i.side, "the connection ended without a TLS close"});
+  else
+    i.inbox.push(std::move(*bytes));
 }
 
 Task<Result<Chunk>> read_later(LocalPtr<TlsStream::Impl> impl) {
@@ -264,7 +277,8 @@ void TlsStream::close(Error why) {
 
 bool TlsStream::ready() const {
   const Impl& i = *impl_;
-  return i.broken || i.at_end || !i.inbox.empty() || mbedtls_ssl_get_bytes_avail(&i.ssl) > 0 || i.lower->ready();
+  return i.broken || i.at_end || !i.inbox.empty() || mbedtls_ssl_get_bytes_avail(&i.ssl) > 0 ||
+         i.lower->ready();
 }
 
 bool TlsStream::worn() const {

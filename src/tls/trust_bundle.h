@@ -34,6 +34,7 @@ inline constexpr size_t kRootsMax = 8;  // the old, the new, and imports; each c
 // "sha256:" and the hex fingerprint: what a join token carries to name the root.
 std::string pin_of(const Certificate& root);
 // The bundle of the one certificate in `chain` that `pin` names. Errors: identity when none does.
-Result<TrustBundle> pinned_bundle(const CertificateChain& chain, std::string_view pin, std::string trust_domain);
+Result<TrustBundle> pinned_bundle(const CertificateChain& chain, std::string_view pin,
+                                  std::string trust_domain);
 
 }  // namespace meshd

@@ -24,10 +24,12 @@ constexpr uint32_t kOurs =
     MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE | MBEDTLS_X509_BADCERT_CN_MISMATCH;
 
 const char* problem_of_flags(uint32_t flags) {
-  if ((flags & (MBEDTLS_X509_BADCERT_BAD_MD)) != 0) return "the peer's certificate is signed with a weak digest";
+  if ((flags & MBEDTLS_X509_BADCERT_BAD_MD) != 0)
+    return "the peer's certificate is signed with a weak digest";
   if ((flags & (MBEDTLS_X509_BADCERT_BAD_PK | MBEDTLS_X509_BADCERT_BAD_KEY)) != 0)
     return "the peer's certificate has a weak or unknown key";
-  if ((flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0) return "the peer's certificate is not signed by a trusted CA";
+  if ((flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0)
+    return "the peer's certificate is not signed by a trusted CA";
   return "the peer's certificate chain does not verify";
 }
 
@@ -105,19 +107,22 @@ const char* SvidCheck::problem_of(const mbedtls_x509_crt& crt, int depth, uint32
   if (flags != 0) return problem_of_flags(flags);
   if (crt.version != 3) return "the peer's chain has a certificate that is not X.509 version 3";
   if (unix_of(crt.valid_from) > expect_.now)
-    return depth == 0 ? "the peer's certificate is not valid yet" : "the peer's CA certificate is not valid yet";
+    return depth == 0 ? "the peer's certificate is not valid yet"
+                      : "the peer's CA certificate is not valid yet";
   if (unix_of(crt.valid_to) < expect_.now)
     return depth == 0 ? "the peer's certificate has expired" : "the peer's CA certificate has expired";
   return depth == 0 ? problem_of_leaf(crt) : problem_of_ca(crt, depth);
 }
 
 const char* SvidCheck::problem_of_ca(const mbedtls_x509_crt& crt, int depth) const {
-  if (mbedtls_x509_crt_get_ca_istrue(&crt) != 1) return "the peer's certificate is signed by one that is no CA";
+  if (mbedtls_x509_crt_get_ca_istrue(&crt) != 1)
+    return "the peer's certificate is signed by one that is no CA";
   if (mbedtls_x509_crt_has_ext_type(&crt, MBEDTLS_X509_EXT_KEY_USAGE) == 0 ||
       mbedtls_x509_crt_check_key_usage(&crt, MBEDTLS_X509_KU_KEY_CERT_SIGN) != 0)
     return "the peer's CA may not sign certificates";
   // The library keeps the path length plus one, 0 for none; `depth - 1` CAs stand below this one.
-  if (crt.max_pathlen > 0 && depth - 1 > crt.max_pathlen - 1) return "the peer's chain is longer than its CA allows";
+  if (crt.max_pathlen > 0 && depth - 1 > crt.max_pathlen - 1)
+    return "the peer's chain is longer than its CA allows";
   // A signing certificate that names a trust domain names ours (X509-SVID 4.2).
   Uris uris = uris_of(crt);
   if (uris.count > 1 || (uris.count == 1 && uris.first != "spiffe://" + trust_domain_))
@@ -151,7 +156,8 @@ const char* SvidCheck::problem_of_leaf(const mbedtls_x509_crt& crt) {
   return nullptr;
 }
 
-Result<SpiffeId> verify_svid(const CertificateChain& chain, const TrustBundle& bundle, const Expectations& expect) {
+Result<SpiffeId> verify_svid(const CertificateChain& chain, const TrustBundle& bundle,
+                             const Expectations& expect) {
   SvidCheck check(bundle.trust_domain(), expect);
   if (chain.empty() || chain.size() > kChainMax) return check.result();
   CrtList presented, roots;
@@ -160,8 +166,9 @@ Result<SpiffeId> verify_svid(const CertificateChain& chain, const TrustBundle& b
   for (const Certificate& root : bundle.roots())
     if (!roots.push(root.der())) return check.result();
   uint32_t flags = 0;
-  int status = mbedtls_x509_crt_verify_with_profile(presented.shared(), roots.shared(), nullptr, &SvidCheck::profile(),
-                                                    nullptr, &flags, SvidCheck::on_certificate, &check);
+  int status =
+      mbedtls_x509_crt_verify_with_profile(presented.shared(), roots.shared(), nullptr, &SvidCheck::profile(),
+                                           nullptr, &flags, SvidCheck::on_certificate, &check);
   auto result = check.result();
   if (result && (status != 0 || flags != 0))
     return fail(Errc::identity, Side::self, "the peer's certificate chain does not verify");

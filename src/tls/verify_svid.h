@@ -32,6 +32,7 @@ struct Expectations {
 //   digitally but not certificates; carries the extended key usage of its role;
 // - the id is one of those expected.
 // Errors: identity, naming the first thing that does not hold.
-Result<SpiffeId> verify_svid(const CertificateChain& chain, const TrustBundle& bundle, const Expectations& expect);
+Result<SpiffeId> verify_svid(const CertificateChain& chain, const TrustBundle& bundle,
+                             const Expectations& expect);
 
 }  // namespace meshd

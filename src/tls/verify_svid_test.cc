@@ -49,7 +49,8 @@ TEST_CASE("each malformed SVID is refused on both sides") {
 
 TEST_CASE("an id of exactly 2048 bytes is still good") {
   World w;
-  w.leaf.extensions[kNames] = alt_names({{'U', "spiffe://td.example/ns/a/sa/" + std::string(2048 - 28, 'b')}});
+  w.leaf.extensions[kNames] =
+      alt_names({{'U', "spiffe://td.example/ns/a/sa/" + std::string(2048 - 28, 'b')}});
   REQUIRE(verify(w).has_value());
 }
 
@@ -145,7 +146,8 @@ TEST_CASE("times are judged by the given clock, not the machine's") {
 
 TEST_CASE("both roots vouch while they rotate") {
   World before, after;
-  auto both = TrustBundle::make("td.example", {before.bundle().roots().front(), after.bundle().roots().front()});
+  auto both =
+      TrustBundle::make("td.example", {before.bundle().roots().front(), after.bundle().roots().front()});
   REQUIRE(verify_svid(before.chain().value(), both.value(), {.now = kNow}).has_value());
   REQUIRE(verify_svid(after.chain().value(), both.value(), {.now = kNow}).has_value());
 }

@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <unordered_map>
 
 namespace meshd::model {
 namespace {
 
 constexpr std::string_view kGateway = "gateway";
+constexpr size_t kRoutesCompared = 2000;
 
 uint32_t length(std::string_view text) { return static_cast<uint32_t>(text.size()); }
 std::string line_of(SourcePos at) { return "line " + std::to_string(at.line); }
@@ -69,19 +71,21 @@ class ModelCheck {
     for (const Route& r : model_.routes) {
       unique(r.name, r.at, names, "route");
       if (r.service.empty()) continue;
-      const Service* s = service(r.service, r.service_at, "");
+      const Service* s = service(r.service, r.service_at);
       if (!s) continue;
       weights(r);
       for (const RouteTo& to : r.to) tags(*s, to);
       if (s->protocol == Protocol::tcp && conditional(r.match))
         findings_.warning(md::never_matches, r.at, 1, "route " + r.name + " looks at HTTP, but " + s->name + " is opaque tcp: it never matches");
-      for (const Route* earlier : of_service[r.service])
+      std::vector<const Route*>& before = of_service[r.service];
+      // Each route against all before it: bounded, so that a huge file is still checked in seconds.
+      for (const Route* earlier : std::span(before).first(std::min(before.size(), kRoutesCompared)))
         if (covers(earlier->match, r.match)) {
           findings_.warning(md::unreachable_route, r.at, 1, "route " + r.name + " is never reached: " + earlier->name + " takes all that it matches")
               .hint = line_of(earlier->at);
           break;
         }
-      of_service[r.service].push_back(&r);
+      before.push_back(&r);
     }
     for (const Service& s : model_.services) {
       auto it = of_service.find(s.name);
@@ -99,7 +103,7 @@ class ModelCheck {
       if (r.name == "default") findings_.error(md::bad_name, r.at, 1, "'default' is what policy.default is called").hint = "choose another name";
       for (const Principal& p : r.from) caller(p);
       for (const RuleTarget& t : r.to) {
-        const Service* s = service(t.service, t.at, "");
+        const Service* s = service(t.service, t.at);
         if (s && s->protocol == Protocol::tcp && r.effect == Effect::allow && !(r.methods.empty() && r.paths.empty()))
           findings_.warning(md::never_matches, t.at, length(t.service), "rule " + r.name + " looks at HTTP, but " + s->name + " is opaque tcp: it never allows");
       }
@@ -131,18 +135,19 @@ class ModelCheck {
     if (!fresh) findings_.error(md::duplicate_name, at, 1, std::string("a second ") + what + " named " + quoted(name)).hint = "first at " + line_of(it->second);
   }
 
-  const Service* service(std::string_view name, SourcePos at, std::string_view prefix) {
+  const Service* service(std::string_view name, SourcePos at) {
     auto it = services_.find(name);
     if (it != services_.end()) return it->second;
     Diagnostic& d = findings_.error(md::unknown_service, at, 1, "unknown service " + quoted(name));
-    d.length = length(prefix) + length(name);
+    d.length = length(name);
+    if (findings_.full()) return nullptr;
     d.hint = did_you_mean(name, names_);
     if (d.hint.empty() && !names_.empty()) d.hint = "known: " + list_words(names_);
     return nullptr;
   }
 
   void caller(const Principal& p) {
-    if (p.kind == Principal::service && !p.name.empty() && p.name != kGateway) service(p.name, p.at, "");
+    if (p.kind == Principal::service && !p.name.empty() && p.name != kGateway) service(p.name, p.at);
   }
 
   void weights(const Route& r) {

@@ -158,6 +158,7 @@ class TreeCheck {
   void unknown(const YamlPair& pair, const std::vector<std::string_view>& names, const std::string& shown) {
     Diagnostic& d = findings_.error(md::unknown_key, pair.key.at, pair.key.length,
                                     "unknown key " + quoted(pair.key.text) + (shown.empty() ? " at the top" : " in " + shown));
+    if (findings_.full()) return;
     d.hint = did_you_mean(pair.key.text, names);
     if (d.hint.empty()) d.hint = "known here: " + list_words(names);
   }
@@ -212,7 +213,10 @@ class TreeCheck {
   }
 
   bool kind(const YamlNode& n, YamlNode::Kind wanted, const Key& key, const std::string& shown) {
-    if (n.kind == wanted || n.is_null()) return true;
+    if (n.kind == wanted) return true;
+    // Nothing may be written for an empty map or list, but not where empty means "everything".
+    bool everything = key.path.starts_with("routes[]") || key.path.starts_with("policy.rules[]");
+    if (n.is_null() && !everything) return true;
     findings_.error(md::wrong_type, n.at, n.length, quoted(shown) + " has a value of the wrong kind")
         .hint = "it takes " + std::string(describe(key.type));
     return false;

@@ -114,6 +114,7 @@ TEST_CASE("one wrong line gives one finding, with code, place and hint") {
       {"policy: { rules: [{ name: a, allow: { to: db, methods: [GET] } }] }\n", "MD2011 1:43 rule a looks at HTTP, but db is opaque tcp: it never allows\n"},
       {"policy: { rules: [{ name: a, allow: {} }, { name: a, deny: {} }] }\n", "MD2009 1:43 a second rule named 'a' | first at line 1\n"},
       {"policy: { rules: [{ name: a, allow: { jwt: { issuer: x } } }] }\n", "MD1020 1:39 'policy.rules[a].allow.jwt' is not supported in this version | take it out\n"},
+      {"policy: { rules: [{ name: a, allow: }] }\n", "MD1005 1:30 'policy.rules[a].allow' has a value of the wrong kind | it takes a map\n"},
       {"routes: [{ name: a, service: wbe }]\n", "MD2001 1:21 unknown service 'wbe' | did you mean 'web'?\n"},
       {"routes: [{ name: a, service: web, to: [{ tags: { version: v2 } }] }]\n", "MD2002 1:40 no instance of web has the tag version: v2 | did you mean 'v1'?\n"},
       {"routes: [{ name: a, service: web, to: [{ weight: 0 }] }]\n", "MD2003 1:40 the weights of route a sum to zero | no request could go anywhere\n"},

@@ -2,6 +2,7 @@
 #include "model/diagnostics.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace meshd::model {
@@ -57,7 +58,7 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
   // A third of the word wrong is still a slip; more is another word.
   size_t limit = std::max<size_t>(1, word.size() / 3);
   std::string_view best;
-  for (std::string_view c : candidates) {
+  for (std::string_view c : std::span(candidates).first(std::min(candidates.size(), kCandidatesMax))) {
     if (c.size() > word.size() + limit || word.size() > c.size() + limit) continue;
     size_t d = edit_distance(word, c);
     if (d <= limit && d > 0) {

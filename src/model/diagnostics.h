@@ -65,6 +65,8 @@ class Findings {
     return add(Diagnostic::warning, code, at, length, std::move(message));
   }
   bool has_errors() const { return errors_ > 0; }
+  // Nothing more will be shown: hints are not worth their time.
+  bool full() const { return list_.size() >= kMax; }
   // In file order; empties this.
   std::vector<Diagnostic> take();
 
@@ -76,7 +78,8 @@ class Findings {
   size_t errors_ = 0, dropped_ = 0;
 };
 
-// The candidate nearest to `word` by edit distance, if near enough to have been meant; else empty.
+// The candidate nearest to `word` by edit distance, if near enough to have been meant; else empty. Looks at kCandidatesMax at most.
+inline constexpr size_t kCandidatesMax = 5000;
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates);
 // "did you mean 'x'?" or empty.
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& candidates);

@@ -4,7 +4,7 @@
 #include <libfyaml.h>
 
 #include <memory>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "base/limits.h"
 
@@ -225,7 +225,7 @@ class Builder {
 
   bool map(YamlNode& out, int depth) {
     out.kind = YamlNode::map;
-    std::unordered_set<std::string> seen;
+    std::unordered_map<std::string, uint32_t> seen;  // key to its line
     while (fy_event* event = next()) {
       if (event->type == FYET_MAPPING_END) {
         fy_parser_event_free(parser_.get(), event);
@@ -244,10 +244,10 @@ class Builder {
       if (!value(value_event, pair.value, depth + 1)) return false;
       // An empty value has no place of its own.
       if (pair.value.at.line == 0) pair.value.at = pair.key.at;
-      if (!seen.insert(pair.key.text).second) {
-        const YamlPair* first = out.pair(pair.key.text);
+      auto [first, fresh] = seen.emplace(pair.key.text, pair.key.at.line);
+      if (!fresh) {
         findings_.error(md::duplicate_key, pair.key.at, pair.key.length, "key " + model::quoted(pair.key.text) + " stands twice")
-            .hint = "first at line " + std::to_string(first ? first->key.at.line : 0);
+            .hint = "first at line " + std::to_string(first->second);
         continue;
       }
       out.pairs.push_back(std::move(pair));

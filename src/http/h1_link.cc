@@ -64,8 +64,7 @@ void H1Link::arrived(Result<Chunk> got) {
   moved_ = true;
   if (!got) {
     broken_ = got.error();
-    // A stream does not know which side it stands on.
-    if (broken_->side == Side::client) broken_->side = peer_;
+    broken_->side = peer_;  // a stream does not know which side it stands on
   } else if (got->empty()) {
     at_end_ = true;
   } else {

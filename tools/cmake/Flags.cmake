@@ -16,10 +16,16 @@ endif()
 set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g1")
 set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 
+# The standard headers that nearly every file includes are parsed once: a third less compile time. Sanitizer builds go
+# without, so a header that forgot an include is found there.
+option(MESHD_PCH "Precompile the common standard headers" ON)
+
 find_program(CCACHE ccache)
 if(CCACHE)
+  # A precompiled header is only cacheable when neither its time nor its macros count.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
 
 add_compile_options(
@@ -52,3 +58,19 @@ if(MESHD_SANITIZE)
   add_compile_options(-fPIE ${sanitizers} -O1)
   add_link_options(-pie ${sanitizers})
 endif()
+
+if(MESHD_PCH AND NOT MESHD_SANITIZE)
+  file(WRITE ${CMAKE_BINARY_DIR}/meshd_pch.cc "")
+  add_library(meshd_pch OBJECT ${CMAKE_BINARY_DIR}/meshd_pch.cc)
+  target_precompile_headers(meshd_pch PRIVATE <chrono> <coroutine> <cstdint> <expected> <functional> <memory> <optional>
+    <span> <string> <string_view> <unordered_map> <vector>)
+  target_compile_options(meshd_pch PRIVATE -Xclang -fno-pch-timestamp)
+endif()
+
+# meshd_use_pch(<target>)
+function(meshd_use_pch target)
+  if(TARGET meshd_pch)
+    target_precompile_headers(${target} REUSE_FROM meshd_pch)
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>)
+  endif()
+endfunction()

@@ -26,7 +26,8 @@ class ResponseBody final : public Body {
   ResponseBody(LocalPtr<Exchange> x, std::optional<uint64_t> length) : x_(std::move(x)), length_(length) {}
   ~ResponseBody() override {
     x_->disarm();
-    if (!x_->stream->peer_finished()) x_->cancel({Errc::cancelled, Side::client, "the response is not wanted"});
+    if (!x_->stream->peer_finished())
+      x_->cancel({Errc::cancelled, Side::client, "the response is not wanted"});
   }
   Await<Result<Chunk>> pull() override { return x_->stream->read(); }
   void close(Error why) override { x_->cancel(why); }
@@ -60,8 +61,10 @@ Task<void> send_body(LocalPtr<Exchange> x, std::unique_ptr<Body> body) {
     }
     if (bytes->empty()) {
       const Fields* trailers = body->trailers();
-      if (trailers != nullptr) (void)co_await x->stream->send_trailers(*trailers);
-      else (void)co_await x->stream->finish();
+      if (trailers != nullptr)
+        (void)co_await x->stream->send_trailers(*trailers);
+      else
+        (void)co_await x->stream->finish();
       break;
     }
     Result<size_t> taken = co_await x->stream->write(std::move(*bytes));
@@ -85,7 +88,8 @@ Task<Result<Response>> H2Client::call(Request& request) {
   x->cancellation = request.cancellation;
   if (!end) spawn(send_body(x, std::move(request.body)));
   if (request.cancellation != nullptr)
-    request.cancellation->arm([](void* self, Error why) { static_cast<Exchange*>(self)->cancel(why); }, x.get());
+    request.cancellation->arm([](void* self, Error why) { static_cast<Exchange*>(self)->cancel(why); },
+                              x.get());
 
   for (;;) {
     Result<ResponseHead> head = co_await x->stream->response();
@@ -111,7 +115,8 @@ Task<Result<Response>> H2Client::call(Request& request) {
       response.body = std::make_unique<ResponseBody>(x, length);
     } else {
       x->disarm();
-      if (framing.has_length && framing.length > 0) response.body = std::make_unique<NoContent>(framing.length);
+      if (framing.has_length && framing.length > 0)
+        response.body = std::make_unique<NoContent>(framing.length);
     }
     co_return response;
   }

@@ -32,7 +32,8 @@ void H2ClientStream::field(std::string_view name, std::string_view value) {
 }
 
 bool H2ClientStream::end_fields(bool end_stream) {
-  if (final_seen_) return end_stream && !too_large_ && (!trailers_ || check_trailers(*trailers_, Side::upstream));
+  if (final_seen_)
+    return end_stream && !too_large_ && (!trailers_ || check_trailers(*trailers_, Side::upstream));
   if (too_large_) return false;
   building_.version = HttpVersion::http2;
   if (building_.status < 200) {
@@ -41,8 +42,10 @@ bool H2ClientStream::end_fields(bool end_stream) {
     final_seen_ = true;
     no_content_ = end_stream;
   }
-  if (response_op_.waiting()) response_op_.complete(std::move(building_));
-  else heads_.push_back(std::make_unique<ResponseHead>(std::move(building_)));
+  if (response_op_.waiting())
+    response_op_.complete(std::move(building_));
+  else
+    heads_.push_back(std::make_unique<ResponseHead>(std::move(building_)));
   building_ = ResponseHead();
   return true;
 }
@@ -74,7 +77,8 @@ H2Client::~H2Client() {
 
 Result<std::unique_ptr<H2ClientStream>> H2Client::open(const RequestHead& head, bool end,
                                                        std::optional<uint64_t> length) {
-  if (connection_->available() == 0) return fail(Errc::refused, Side::upstream, "the connection takes no more streams");
+  if (connection_->available() == 0)
+    return fail(Errc::refused, Side::upstream, "the connection takes no more streams");
   std::unique_ptr<H2ClientStream> s(new H2ClientStream());
   auto id = connection_->submit_request(*s, head, end, length);
   if (!id) return fail(id.error());

@@ -38,7 +38,8 @@ Error h2_error(uint32_t code, Side side) {
     case NGHTTP2_INTERNAL_ERROR: return {Errc::reset, side, "stream reset: INTERNAL_ERROR"};
     case NGHTTP2_FLOW_CONTROL_ERROR: return {Errc::reset, side, "stream reset: FLOW_CONTROL_ERROR"};
     case NGHTTP2_STREAM_CLOSED: return {Errc::reset, side, "stream reset: STREAM_CLOSED"};
-    case NGHTTP2_REFUSED_STREAM: return {Errc::refused, side, "the peer did not process the stream (REFUSED_STREAM)"};
+    case NGHTTP2_REFUSED_STREAM:
+      return {Errc::refused, side, "the peer did not process the stream (REFUSED_STREAM)"};
     case NGHTTP2_CANCEL: return {Errc::reset, side, "stream reset: CANCEL"};
     case NGHTTP2_CONNECT_ERROR: return {Errc::reset, side, "stream reset: CONNECT_ERROR"};
     case NGHTTP2_ENHANCE_YOUR_CALM: return {Errc::reset, side, "stream reset: ENHANCE_YOUR_CALM"};

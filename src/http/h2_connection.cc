@@ -68,7 +68,8 @@ Task<Error> H2Connection::run(LocalPtr<H2Connection> self, Chunk initial) {
     } else if (bytes->empty()) {
       self->input_ended_ = true;
       // What was made for the peer already still goes out to it.
-      if (self->state_ == State::open) self->end({Errc::closed, self->side(), "the peer closed the connection"}, 0);
+      if (self->state_ == State::open)
+        self->end({Errc::closed, self->side(), "the peer closed the connection"}, 0);
       if (self->finished_) self->gone(*self->why_);
       break;
     } else if (self->state_ == State::open) {
@@ -84,12 +85,16 @@ Task<Error> H2Connection::run(LocalPtr<H2Connection> self, Chunk initial) {
 void H2Connection::receive(const Chunk& bytes) {
   heard_ = true;
   input_ = &bytes;
-  ssize_t n = nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  ssize_t n =
+      nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
   input_ = nullptr;
   if (n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) fault_ = NGHTTP2_ENHANCE_YOUR_CALM;
-  if (fault_) end_for_fault(*fault_);
-  else if (n == NGHTTP2_ERR_NOMEM) end({Errc::exhausted, Side::self, "out of memory"}, NGHTTP2_INTERNAL_ERROR);
-  else if (n < 0) end({Errc::protocol, side(), "not HTTP/2"}, NGHTTP2_PROTOCOL_ERROR);
+  if (fault_)
+    end_for_fault(*fault_);
+  else if (n == NGHTTP2_ERR_NOMEM)
+    end({Errc::exhausted, Side::self, "out of memory"}, NGHTTP2_INTERNAL_ERROR);
+  else if (n < 0)
+    end({Errc::protocol, side(), "not HTTP/2"}, NGHTTP2_PROTOCOL_ERROR);
   deliver();
   schedule();
 }
@@ -111,7 +116,8 @@ void H2Connection::deliver() {
     unlink(s);
     if (s.on_broken_ != nullptr) std::exchange(s.on_broken_, nullptr)(s.on_broken_context_, *s.broken_);
   }
-  if (std::exchange(changed_, false) && observer != nullptr && client != nullptr) observer->h2_changed(*client);
+  if (std::exchange(changed_, false) && observer != nullptr && client != nullptr)
+    observer->h2_changed(*client);
 }
 
 // ---- writing
@@ -130,8 +136,10 @@ void H2Connection::turn_end() {
       writing_ = true;
       if (more) schedule();
       Await<Result<size_t>> write = transport_->write(std::move(out));
-      if (write.await_ready()) wrote(write.await_resume());
-      else start(wait_written(hold, std::move(write)));
+      if (write.await_ready())
+        wrote(write.await_resume());
+      else
+        start(wait_written(hold, std::move(write)));
     } else if (state_ != State::closed) {
       if (more) schedule();
       check_end();
@@ -148,8 +156,10 @@ Task<void> H2Connection::wait_written(LocalPtr<H2Connection> self, Await<Result<
 
 void H2Connection::wrote(Result<size_t> taken) {
   writing_ = false;
-  if (!taken) gone(taken.error());
-  else check_end();
+  if (!taken)
+    gone(taken.error());
+  else
+    check_end();
 }
 
 // ---- ending
@@ -198,7 +208,8 @@ void H2Connection::end(Error why, uint32_t code) {
 void H2Connection::end_for_fault(uint32_t code) {
   if (code == NGHTTP2_ENHANCE_YOUR_CALM)
     end({Errc::limit, side(), "the peer makes too much work for nothing"}, code);
-  else end({Errc::protocol, side(), "HTTP/2 protocol error"}, code);
+  else
+    end({Errc::protocol, side(), "HTTP/2 protocol error"}, code);
 }
 
 void H2Connection::close(Error why) { end(why, goaway_code(why)); }
@@ -207,14 +218,17 @@ void H2Connection::gone(Error why) {
   if (state_ == State::closed) return;
   if (state_ == State::open) start_closing({why.code, side(), why.why});
   state_ = State::closed;
+  changed_ = true;
   deadline_.stop();
   transport_->close(*why_);
   if (ended_.waiting()) ended_.complete(true);
 }
 
 void H2Connection::on_deadline() {
-  if (state_ == State::open) final_goaway();
-  else gone({Errc::timeout, side(), "the peer did not close"});
+  if (state_ == State::open)
+    final_goaway();
+  else
+    gone({Errc::timeout, side(), "the peer did not close"});
 }
 
 // ---- draining
@@ -296,8 +310,10 @@ bool H2Connection::extended_connect() const {
 void H2Connection::streams_changed() {
   changed_ = true;
   if (options.idle_timeout.count() > 0) {
-    if (stream_count_ == 0) idle_timer_.start(options.idle_timeout);
-    else if (idle_timer_.armed()) idle_timer_.stop();
+    if (stream_count_ == 0)
+      idle_timer_.start(options.idle_timeout);
+    else if (idle_timer_.armed())
+      idle_timer_.stop();
   }
   if (options.stall_timeout.count() > 0 && stream_count_ > 0 && !stall_timer_.armed())
     stall_timer_.start(options.stall_timeout / 2);

@@ -49,8 +49,10 @@ class H2Connection final : public LocalCounted, private TurnEnd {
   bool extended_connect() const;
 
   // ---- h2_output.cc: what streams ask for
-  Result<int32_t> submit_request(H2ClientStream& s, const RequestHead& head, bool end, std::optional<uint64_t> length);
-  Result<> submit_response(H2ServerStream& s, const ResponseHead& head, bool end, std::optional<uint64_t> length);
+  Result<int32_t> submit_request(H2ClientStream& s, const RequestHead& head, bool end,
+                                 std::optional<uint64_t> length);
+  Result<> submit_response(H2ServerStream& s, const ResponseHead& head, bool end,
+                           std::optional<uint64_t> length);
   Result<> submit_interim(H2ServerStream& s, const ResponseHead& head);
   // There is more to write, or the end.
   void resume(H2Stream& s);
@@ -81,7 +83,7 @@ class H2Connection final : public LocalCounted, private TurnEnd {
 
  private:
   enum class State : uint8_t { open, closing, closed };  // closing: GOAWAY and FIN are on their way
-  struct Callbacks;  // h2_session.cc: what nghttp2 calls
+  struct Callbacks;                                      // h2_session.cc: what nghttp2 calls
   friend struct Callbacks;
 
   // ---- h2_session.cc
@@ -123,37 +125,37 @@ class H2Connection final : public LocalCounted, private TurnEnd {
   std::unique_ptr<ByteStream> transport_;
   nghttp2_session* session_ = nullptr;
   State state_ = State::open;
-  bool writing_ = false;        // the transport has not taken the last write
+  bool writing_ = false;  // the transport has not taken the last write
   bool draining_ = false;
   bool final_goaway_sent_ = false;
   bool goaway_seen_ = false;
-  bool heard_ = false;          // bytes came since the ping timer looked
+  bool heard_ = false;  // bytes came since the ping timer looked
   bool ping_out_ = false;
-  bool changed_ = false;        // the observer has something to hear
-  bool finishing_ = false;      // finish_transport was started
-  bool finished_ = false;       // and our end has been handed down
+  bool changed_ = false;    // the observer has something to hear
+  bool finishing_ = false;  // finish_transport was started
+  bool finished_ = false;   // and our end has been handed down
   bool send_failed_ = false;
   bool input_ended_ = false;
   std::optional<uint32_t> fault_;  // a callback found this; it ends the connection
   H2StreamIds ids_;
-  std::optional<Error> why_;    // why the connection ended, once known
-  Op<bool> ended_;              // run() waits for the writer's end
+  std::optional<Error> why_;  // why the connection ended, once known
+  Op<bool> ended_;            // run() waits for the writer's end
 
-  H2Stream* streams_ = nullptr;        // open ones that somebody holds
-  H2Stream* broken_ = nullptr;         // on_broken is due
-  size_t stream_count_ = 0;            // open at nghttp2, held or not
-  std::unique_ptr<H2ServerStream> incoming_;            // its head is not whole yet
+  H2Stream* streams_ = nullptr;                            // open ones that somebody holds
+  H2Stream* broken_ = nullptr;                             // on_broken is due
+  size_t stream_count_ = 0;                                // open at nghttp2, held or not
+  std::unique_ptr<H2ServerStream> incoming_;               // its head is not whole yet
   std::vector<std::unique_ptr<H2ServerStream>> accepted_;  // for the handler
   size_t block_bytes_ = 0, block_fields_ = 0;              // of the field block being received
 
-  const Chunk* input_ = nullptr;       // what receive() is working on
-  Chunks* out_ = nullptr;              // what produce() is filling
+  const Chunk* input_ = nullptr;  // what receive() is working on
+  Chunks* out_ = nullptr;         // what produce() is filling
   size_t out_bytes_ = 0;
   bool out_full_ = false;
-  bool exact_blocks_ = false;          // the peer is slow: small pieces must not pin large blocks
+  bool exact_blocks_ = false;  // the peer is slow: small pieces must not pin large blocks
 
   H2Budget resets_, faults_, noise_;
-  int32_t update_credit_ = 64;         // WINDOW_UPDATE frames that what we sent explains
+  int32_t update_credit_ = 64;  // WINDOW_UPDATE frames that what we sent explains
   Timer ping_timer_, idle_timer_, stall_timer_, deadline_;
 };
 

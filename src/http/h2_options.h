@@ -25,14 +25,15 @@ struct H2Options {
   size_t stream_outbox = 64 * 1024;                    // bytes one stream queues before its writer waits
   bool extended_connect = false;                       // offer RFC 8441 (WebSocket)
 
-  milliseconds ping_after{0};      // silence after which the peer must show that it lives; 0: never asked
+  milliseconds ping_after{0};  // silence after which the peer must show that it lives; 0: never asked
   milliseconds ping_timeout{5'000};
-  milliseconds idle_timeout{0};    // without a stream for so long: drain; 0: never
-  milliseconds stall_timeout = kBodyStall;  // a stream whose peer takes nothing of what waits is reset; 0: never
+  milliseconds idle_timeout{0};  // without a stream for so long: drain; 0: never
+  milliseconds stall_timeout =
+      kBodyStall;  // a stream whose peer takes nothing of what waits is reset; 0: never
 
-  H2Allowance resets{500, 50};     // RST_STREAM received (CVE-2023-44487)
-  H2Allowance faults{100, 10};     // streams that we are made to reset (CVE-2025-8671)
-  H2Allowance noise{1'000, 100};   // PING, SETTINGS, unknown and empty frames, WINDOW_UPDATE beyond need
+  H2Allowance resets{500, 50};    // RST_STREAM received (CVE-2023-44487)
+  H2Allowance faults{100, 10};    // streams that we are made to reset (CVE-2025-8671)
+  H2Allowance noise{1'000, 100};  // PING, SETTINGS, unknown and empty frames, WINDOW_UPDATE beyond need
 
   // For listeners that anybody reaches.
   static H2Options edge() {

@@ -59,8 +59,8 @@ class FieldList {
 };
 
 // nghttp2 asks how much of the outbox goes into the next DATA frame; send_data then takes it.
-ssize_t next_data(nghttp2_session* session, int32_t id, uint8_t*, size_t length, uint32_t* flags, nghttp2_data_source*,
-                  void* user) {
+ssize_t next_data(nghttp2_session* session, int32_t id, uint8_t*, size_t length, uint32_t* flags,
+                  nghttp2_data_source*, void* user) {
   auto* s = static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(session, id));
   if (s == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   return static_cast<H2Connection*>(user)->next_data(*s, length, *flags);
@@ -69,7 +69,8 @@ ssize_t next_data(nghttp2_session* session, int32_t id, uint8_t*, size_t length,
 const nghttp2_data_provider kFromOutbox{{.ptr = nullptr}, meshd::next_data};
 
 Error submit_error(int status) {
-  if (status == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE) return {Errc::refused, Side::self, "no stream ids are left"};
+  if (status == NGHTTP2_ERR_STREAM_ID_NOT_AVAILABLE)
+    return {Errc::refused, Side::self, "no stream ids are left"};
   return {Errc::internal, Side::self, "nghttp2 refuses a head"};
 }
 
@@ -107,7 +108,8 @@ Result<int32_t> H2Connection::submit_request(H2ClientStream& s, const RequestHea
   if (s.is_connect_ && !plain_connect) list.add(":protocol", head.protocol());
   list.add(head);
   list.add_length(length);
-  int32_t id = nghttp2_submit_request(session_, nullptr, list.data(), list.size(), end ? nullptr : &kFromOutbox, &s);
+  int32_t id =
+      nghttp2_submit_request(session_, nullptr, list.data(), list.size(), end ? nullptr : &kFromOutbox, &s);
   if (id < 0) return fail(submit_error(id));
   s.id_ = id;
   s.connection_ = this;
@@ -125,7 +127,8 @@ Result<> H2Connection::submit_response(H2ServerStream& s, const ResponseHead& he
   list.add_status(head.status);
   list.add(head);
   list.add_length(length);
-  int status = nghttp2_submit_response(session_, s.id_, list.data(), list.size(), end ? nullptr : &kFromOutbox);
+  int status =
+      nghttp2_submit_response(session_, s.id_, list.data(), list.size(), end ? nullptr : &kFromOutbox);
   if (status != 0) return fail(submit_error(status));
   s.finish_asked_ = s.finish_asked_ || end;
   s.answered_ = end;
@@ -137,7 +140,8 @@ Result<> H2Connection::submit_interim(H2ServerStream& s, const ResponseHead& hea
   FieldList list;
   list.add_status(head.status);
   list.add(head);
-  int status = nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, s.id_, nullptr, list.data(), list.size(), nullptr);
+  int status =
+      nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, s.id_, nullptr, list.data(), list.size(), nullptr);
   if (status != 0) return fail(submit_error(status));
   schedule();
   return {};
@@ -232,8 +236,10 @@ void H2Connection::append(ChunkQueue& from, size_t n) {
 void H2Connection::flush_gathered() {
   Gather& g = gather_block;
   if (g.used > 0) {
-    if (exact_blocks_) out_->push_back(Chunk::copy({g.space.data(), g.used}));
-    else out_->push_back(g.slab.take(g.used));
+    if (exact_blocks_)
+      out_->push_back(Chunk::copy({g.space.data(), g.used}));
+    else
+      out_->push_back(g.slab.take(g.used));
   }
   g.used = 0;
   g.space = {};

@@ -13,16 +13,22 @@ H2ServerStream::~H2ServerStream() = default;
 void H2ServerStream::field(std::string_view name, std::string_view value) {
   if (head_done_) return add_trailer(name, value);
   if (!name.starts_with(':')) return head_.add(name, value);
-  if (name == ":method") head_.set_method(value);
-  else if (name == ":path") head_.set_path(value);
-  else if (name == ":authority") head_.set_authority(value);
-  else if (name == ":scheme") head_.set_scheme(value);
-  else if (name == ":protocol") head_.set_protocol(value);
+  if (name == ":method")
+    head_.set_method(value);
+  else if (name == ":path")
+    head_.set_path(value);
+  else if (name == ":authority")
+    head_.set_authority(value);
+  else if (name == ":scheme")
+    head_.set_scheme(value);
+  else if (name == ":protocol")
+    head_.set_protocol(value);
 }
 
 bool H2ServerStream::end_fields(bool end_stream) {
   // Trailers cut short would look complete. A head cut short can be answered.
-  if (head_done_) return end_stream && !too_large_ && (!trailers_ || check_trailers(*trailers_, Side::client));
+  if (head_done_)
+    return end_stream && !too_large_ && (!trailers_ || check_trailers(*trailers_, Side::client));
   head_done_ = true;
   no_content_ = end_stream;
   is_connect_ = head_.method() == "CONNECT";
@@ -43,7 +49,8 @@ Result<> H2ServerStream::interim(const ResponseHead& head) {
   return connection_->submit_interim(*this, head);
 }
 
-H2Server::H2Server(std::unique_ptr<ByteStream> stream, H2Handler& handler, const H2Options& options, Chunk initial)
+H2Server::H2Server(std::unique_ptr<ByteStream> stream, H2Handler& handler, const H2Options& options,
+                   Chunk initial)
     : connection_(new H2Connection(H2Connection::Role::server, std::move(stream), options)),
       initial_(std::move(initial)) {
   connection_->handler = &handler;

@@ -56,7 +56,8 @@ class H2Server {
  public:
   // The peer's preface is the next in `initial` (bytes that were read already) and `stream`.
   // `handler` outlives run().
-  H2Server(std::unique_ptr<ByteStream> stream, H2Handler& handler, const H2Options& options, Chunk initial = {});
+  H2Server(std::unique_ptr<ByteStream> stream, H2Handler& handler, const H2Options& options,
+           Chunk initial = {});
   // Closes the connection; streams that are still held break with `cancelled`.
   ~H2Server();
 

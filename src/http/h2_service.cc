@@ -43,7 +43,7 @@ struct Exchange final : LocalCounted, InterimSink {
   std::unique_ptr<H2ServerStream> stream;
   bool wants_continue = false;  // the client waits for 100 before it sends content
   Cancellation cancellation;
-  Body* sending = nullptr;      // the response's body while it is being sent
+  Body* sending = nullptr;  // the response's body while it is being sent
 };
 
 class RequestBody final : public Body {
@@ -111,8 +111,10 @@ Task<void> send_content(Exchange& x, Body& body) {
     }
   }
   const Fields* trailers = body.trailers();
-  if (trailers != nullptr) (void)co_await s.send_trailers(*trailers);
-  else (void)co_await s.finish();
+  if (trailers != nullptr)
+    (void)co_await s.send_trailers(*trailers);
+  else
+    (void)co_await s.finish();
 }
 
 Task<void> serve_stream(LocalPtr<Connection> c, LocalPtr<Exchange> x) {
@@ -153,7 +155,8 @@ void Connection::on_stream(std::unique_ptr<H2ServerStream> stream) {
 
 }  // namespace
 
-Task<void> serve_h2(std::unique_ptr<ByteStream> stream, Service& service, ServerGroup& group, H2ServerOptions options) {
+Task<void> serve_h2(std::unique_ptr<ByteStream> stream, Service& service, ServerGroup& group,
+                    H2ServerOptions options) {
   LocalPtr<Connection> c(new Connection(group, service, std::move(stream), options));
   if (c->group_draining()) c->begin_drain();
   co_await c->server.run();

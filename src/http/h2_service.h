@@ -21,6 +21,7 @@ struct H2ServerOptions {
 // Serves until the connection is over. It joins `group`, through which it is drained or closed; `service`
 // and `group` outlive it. An error of the service becomes make_error_response; an error of a response body
 // resets the stream. When the client resets a stream its request's cancellation fires.
-Task<void> serve_h2(std::unique_ptr<ByteStream> stream, Service& service, ServerGroup& group, H2ServerOptions options);
+Task<void> serve_h2(std::unique_ptr<ByteStream> stream, Service& service, ServerGroup& group,
+                    H2ServerOptions options);
 
 }  // namespace meshd

@@ -40,7 +40,8 @@ struct H2Connection::Callbacks {
         if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0) within = self.charge(self.noise_);
         break;
       case NGHTTP2_HEADERS:
-        if (self.role == Role::server && id % 2 == 1 && !self.ids_.open(id)) return self.fault(NGHTTP2_PROTOCOL_ERROR);
+        if (self.role == Role::server && id % 2 == 1 && !self.ids_.open(id))
+          return self.fault(NGHTTP2_PROTOCOL_ERROR);
         break;
       case NGHTTP2_PRIORITY:
         if (id == 0) return self.fault(NGHTTP2_PROTOCOL_ERROR);
@@ -81,8 +82,8 @@ struct H2Connection::Callbacks {
     return 0;
   }
 
-  static int header(nghttp2_session* session, const nghttp2_frame* frame, const uint8_t* name, size_t name_size,
-                    const uint8_t* value, size_t value_size, uint8_t, void* user) {
+  static int header(nghttp2_session* session, const nghttp2_frame* frame, const uint8_t* name,
+                    size_t name_size, const uint8_t* value, size_t value_size, uint8_t, void* user) {
     H2Connection& self = self_of(user);
     self.block_bytes_ += name_size + value_size + kFieldOverhead;
     ++self.block_fields_;
@@ -119,7 +120,8 @@ struct H2Connection::Callbacks {
         }
         break;
       case NGHTTP2_RST_STREAM:
-        if (H2Stream* s = stream_of(session, frame->hd.stream_id)) s->reset_code_ = frame->rst_stream.error_code;
+        if (H2Stream* s = stream_of(session, frame->hd.stream_id))
+          s->reset_code_ = frame->rst_stream.error_code;
         break;
       case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
@@ -140,7 +142,8 @@ struct H2Connection::Callbacks {
     return 0;
   }
 
-  static int data_chunk(nghttp2_session* session, uint8_t, int32_t id, const uint8_t* data, size_t size, void* user) {
+  static int data_chunk(nghttp2_session* session, uint8_t, int32_t id, const uint8_t* data, size_t size,
+                        void* user) {
     H2Connection& self = self_of(user);
     // The connection's window says only what is in flight; what waits for a slow reader is its stream's.
     nghttp2_session_consume_connection(session, size);
@@ -191,6 +194,18 @@ struct H2Connection::Callbacks {
     return 0;
   }
 
+  static int frame_not_send(nghttp2_session* session, const nghttp2_frame* frame, int error, void* user) {
+    if (frame->hd.type != NGHTTP2_HEADERS || error != NGHTTP2_ERR_FRAME_SIZE_ERROR) return 0;
+    H2Connection& self = self_of(user);
+    H2Stream* s = stream_of(session, frame->hd.stream_id);
+    if (s == nullptr) return 0;
+    nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, nullptr);
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+      nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_INTERNAL_ERROR);
+    self.lose(*s, {Errc::head_too_large, Side::self, "the head is too large to be sent"});
+    return 0;
+  }
+
   static int stream_close(nghttp2_session* session, int32_t id, uint32_t code, void* user) {
     H2Connection& self = self_of(user);
     assert(self.stream_count_ > 0);
@@ -236,6 +251,7 @@ struct H2Connection::Callbacks {
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, data_chunk);
       nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, invalid_frame);
       nghttp2_session_callbacks_set_on_frame_send_callback(c, frame_send);
+      nghttp2_session_callbacks_set_on_frame_not_send_callback(c, frame_not_send);
       nghttp2_session_callbacks_set_on_stream_close_callback(c, stream_close);
       nghttp2_session_callbacks_set_send_data_callback(c, send_data);
       return c;
@@ -261,6 +277,8 @@ nghttp2_session* H2Connection::make_session() {
   nghttp2_option_set_no_auto_window_update(o, 1);
   nghttp2_option_set_no_closed_streams(o, 1);
   nghttp2_option_set_max_deflate_dynamic_table_size(o, options.header_table);
+  // What passed our limit and got some fields of ours must still fit.
+  nghttp2_option_set_max_send_header_block_length(o, options.head_bytes_max * 2);
   // Until its SETTINGS come, no more than any server allows.
   nghttp2_option_set_peer_max_concurrent_streams(o, 100);
   // Ours count first (H2Options::resets); this one would end with INTERNAL_ERROR.
@@ -291,7 +309,8 @@ void H2Connection::submit_settings() {
     add(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options.stream_window);
   add(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, options.head_bytes_max);
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, entries, n);
-  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, static_cast<int32_t>(options.connection_window));
+  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
+                                        static_cast<int32_t>(options.connection_window));
 }
 
 }  // namespace meshd

@@ -123,7 +123,8 @@ void H2Stream::end_framed() {
 
 void H2Stream::outbox_moved() {
   moved_ = true;
-  if (write_op_.waiting() && outbox_.size() <= connection_->options.stream_outbox / 2) write_op_.complete(write_size_);
+  if (write_op_.waiting() && outbox_.size() <= connection_->options.stream_outbox / 2)
+    write_op_.complete(write_size_);
 }
 
 }  // namespace meshd

@@ -87,8 +87,8 @@ class H2Stream : public ByteStream {
   H2Stream* next_ = nullptr;            // of the connection's open streams
   H2Stream** prev_ = nullptr;
   int32_t id_ = 0;
-  bool in_ended_ = false;       // END_STREAM came
-  bool out_ended_ = false;      // END_STREAM was framed
+  bool in_ended_ = false;   // END_STREAM came
+  bool out_ended_ = false;  // END_STREAM was framed
   bool finish_asked_ = false;
   bool answered_ = false;       // the head alone is the whole answer
   bool deferred_ = false;       // nghttp2 waits for resume_data

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "http/h2_test_peers.h"
+#include "http/h2_peers_test.h"
 
 namespace meshd {
 namespace {

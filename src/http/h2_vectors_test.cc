@@ -9,8 +9,8 @@
 #include "base/encode.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "http/h2_peers_test.h"
 #include "http/h2_service.h"
-#include "http/h2_test_peers.h"
 
 namespace meshd {
 namespace {
@@ -113,8 +113,8 @@ std::string repeated(std::string bytes, uint32_t shift) {
   }
   return bytes;
 }
-Task<void> send_all(ByteStream& s, const std::string& first, size_t piece, const Json& vector, const Seen& seen,
-                    Sending& sending) {
+Task<void> send_all(ByteStream& s, const std::string& first, size_t piece, const Json& vector,
+                    const Seen& seen, Sending& sending) {
   for (size_t at = 0; at < first.size() && !seen.closed; at += piece) {
     Result<size_t> n = co_await s.write(Chunk::copy(std::string_view(first).substr(at, piece)));
     if (!n) co_return;
@@ -177,7 +177,8 @@ bool as_expected(const Json& v, const Verdict& o) {
   auto max = int_of(v, "max_backend");
   if (o.complete > max || o.smuggled) return false;
   if (expect == "accept") return s.answered() && !s.goaway && o.complete == max;
-  if (expect == "reject_stream") return (s.stream_refused() || s.goaway || s.closed) && !(max == 0 && s.answered());
+  if (expect == "reject_stream")
+    return (s.stream_refused() || s.goaway || s.closed) && !(max == 0 && s.answered());
   if (expect == "reject_connection") return s.goaway.has_value() || s.closed;
   if (expect == "reject_or_normalise") return s.answered() || s.stream_refused() || s.goaway;
   return true;
@@ -216,11 +217,12 @@ TEST_CASE("floods of frames end within their limits") {
     if (text_of(v, "expect") != "bounded") continue;
     Verdict o;
     run_vector(v, size_t{1} << 20, o);
-    INFO(text_of(v, "id") << ": " << text_of(v, "why") << "; sent " << o.sending.sent << " of " << int_of(v, "repeat")
-                          << ", complete " << o.complete);
+    INFO(text_of(v, "id") << ": " << text_of(v, "why") << "; sent " << o.sending.sent << " of "
+                          << int_of(v, "repeat") << ", complete " << o.complete);
     if (!goes_on.contains(text_of(v, "id"))) CHECK(o.seen.closed);
     // PROTOCOL_ERROR where a flood also breaks a rule.
-    if (o.seen.goaway && *o.seen.goaway != NGHTTP2_PROTOCOL_ERROR) CHECK(*o.seen.goaway == NGHTTP2_ENHANCE_YOUR_CALM);
+    if (o.seen.goaway && *o.seen.goaway != NGHTTP2_PROTOCOL_ERROR)
+      CHECK(*o.seen.goaway == NGHTTP2_ENHANCE_YOUR_CALM);
     if (v.contains("max_backend")) CHECK(o.complete <= std::max<int64_t>(int_of(v, "max_backend"), 100));
   }
 }

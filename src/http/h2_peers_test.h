@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// h2_test_peers.h: for tests: an HTTP/2 client and a server joined by a pipe on one loop.
+// h2_peers_test.h: for tests: an HTTP/2 client and a server joined by a pipe on one loop.
 #pragma once
 #include <catch2/catch_test_macros.hpp>
 #include <memory>
@@ -13,7 +13,8 @@
 
 namespace meshd::testing {
 
-inline RequestHead request_head(std::string_view method, std::string_view path, std::string_view authority = "a.test") {
+inline RequestHead request_head(std::string_view method, std::string_view path,
+                                std::string_view authority = "a.test") {
   RequestHead h;
   h.set_method(method);
   if (method != "CONNECT") {
@@ -50,8 +51,8 @@ struct Peers {
   std::unique_ptr<H2Client> client;
   std::optional<Error> server_end;
 
-  explicit Peers(const H2Options& server_options = H2Options::edge(), const H2Options& client_options = H2Options::edge(),
-                 size_t pipe = 64 * 1024) {
+  explicit Peers(const H2Options& server_options = H2Options::edge(),
+                 const H2Options& client_options = H2Options::edge(), size_t pipe = 64 * 1024) {
     PipePair p = make_pipe(pipe);
     server = std::make_unique<H2Server>(std::move(p.a), keeper, server_options);
     client = std::make_unique<H2Client>(std::move(p.b), client_options);
@@ -90,8 +91,8 @@ struct Peers {
     return std::move(*s);
   }
   // A stream with both of its ends.
-  std::pair<std::unique_ptr<H2ClientStream>, std::unique_ptr<H2ServerStream>> stream(std::string_view method = "POST",
-                                                                                       bool end = false) {
+  std::pair<std::unique_ptr<H2ClientStream>, std::unique_ptr<H2ServerStream>> stream(
+      std::string_view method = "POST", bool end = false) {
     auto c = open(request_head(method, "/"), end);
     until([&] { return !keeper.streams.empty(); });
     return {std::move(c), keeper.take()};
@@ -149,8 +150,10 @@ struct Answer {
 inline Task<void> read_answer(H2ClientStream& s, Answer& a) {
   while (!a.done()) {
     Result<ResponseHead> h = co_await s.response();
-    if (h) a.heads.push_back(std::move(*h));
-    else a.error = h.error();
+    if (h)
+      a.heads.push_back(std::move(*h));
+    else
+      a.error = h.error();
   }
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/h2_connection.h"
 
+#include <catch2/catch_test_macros.hpp>
+
 #include "http/h2_peers_test.h"
 
 namespace meshd {

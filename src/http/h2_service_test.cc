@@ -2,6 +2,8 @@
 // h2_service_test.cc: whole exchanges, H2Client::call against serve_h2.
 #include "http/h2_service.h"
 
+#include <catch2/catch_test_macros.hpp>
+
 #include "http/h2_peers_test.h"
 
 namespace meshd {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch_test_macros.hpp>
+
 #include "http/h2_peers_test.h"
 
 namespace meshd {

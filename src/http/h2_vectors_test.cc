@@ -3,6 +3,7 @@
 // in memory. The conformance suite sends the same over sockets through the whole program.
 #include <nghttp2/nghttp2.h>
 
+#include <catch2/catch_test_macros.hpp>
 #include <map>
 #include <set>
 

@@ -195,6 +195,7 @@ Result<> write_records(TlsStream::Impl& i, const Chunks& chunks) {
   size_t used = 0;
   for (const Chunk& chunk : chunks) {
     std::string_view rest = chunk.view();
+    if (rest.empty()) continue;
     if (used > 0) {
       size_t some = std::min(rest.size(), kRecordPayload - used);
       std::memcpy(gathered + used, rest.data(), some);

@@ -74,7 +74,7 @@ Outcome<> ControlServer::listen() {
 std::string ControlServer::advertised() const {
   const model::Model* model = publisher_->model();
   if (model != nullptr && !model->server.control.empty()) return model->server.control;
-  return file_.control;
+  return listener_ ? listener_->local().text() : file_.control;
 }
 
 // ---- serving

@@ -36,6 +36,8 @@ Outcome<std::unique_ptr<ServerIdentity>> ServerIdentity::load(Parts parts) {
 Outcome<> ServerIdentity::use(Identity identity) {
   TlsSettings settings;
   settings.identities = {identity};
+  // Who joins knows the root's fingerprint and nothing else: the root itself has to come along.
+  settings.identities.front().chain.push(parts_.authority.root());
   settings.bundle = parts_.authority.bundle();
   settings.check = PeerCheck::svid_if_given;
   settings.alpn = {"h2"};

@@ -256,6 +256,7 @@ Result<std::unique_ptr<TcpStream>> TcpStream::adopt(int fd) {
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     auto user_timeout = static_cast<unsigned>(kTcpUserTimeout.count());
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof user_timeout);
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentMax, sizeof kUnsentMax);
   }
   i->handle.data = i;
   auto stream = std::make_unique<TcpStream>(i);
@@ -311,7 +312,13 @@ void TcpStream::close(Error why) { impl_->shut(why); }
 bool TcpStream::ready() const {
   return !impl_->inbox.empty() || impl_->at_end || impl_->broken.has_value() || impl_->read_op.filled();
 }
-size_t TcpStream::queued() const { return impl_->broken ? 0 : impl_->outbox.size(); }
+size_t TcpStream::queued() const {
+  if (impl_->broken) return 0;
+  size_t size = impl_->outbox.size();
+  // What libuv has written of a long write stays in the outbox until all of it is.
+  if (impl_->write_pending) size -= impl_->write_size_in_flight - uv_stream_get_write_queue_size(&impl_->stream);
+  return size;
+}
 const SocketAddress& TcpStream::local() const { return impl_->local; }
 const SocketAddress& TcpStream::peer() const { return impl_->peer; }
 uint64_t TcpStream::bytes_read() const { return impl_->total_read; }

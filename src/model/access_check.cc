@@ -17,7 +17,8 @@ class Check {
   explicit Check(std::string_view text) : text_(text) {}
 
   std::optional<FilterFault> whole() {
-    if (text_.size() > kBytesMax) return FilterFault{kBytesMax, "longer than " + std::to_string(kBytesMax) + " bytes"};
+    if (text_.size() > kBytesMax)
+      return FilterFault{kBytesMax, "longer than " + std::to_string(kBytesMax) + " bytes"};
     space();
     if (at_ == text_.size()) return std::nullopt;
     if (expression(0) && at_ != text_.size()) fault("expected 'and' or 'or'");
@@ -50,7 +51,8 @@ class Check {
     space();
     bool equality = take("==") || take("=") || take("!=");
     if (!equality && !(number && (take("<=") || take("<") || take(">=") || take(">"))))
-      return fault(number ? "expected =, !=, <, <=, > or >= after '" + field + "'" : "expected = or != after '" + field + "'");
+      return fault(number ? "expected =, !=, <, <=, > or >= after '" + field + "'"
+                          : "expected = or != after '" + field + "'");
     return number ? amount(field) : text(field);
   }
 
@@ -65,14 +67,20 @@ class Check {
       size_t unit_at = at_;
       space();
       std::string_view unit = text_.substr(at_, letter_count());
-      scale = at_ > unit_at ? 0 : unit == "us" ? 1 : unit == "ms" ? 1000 : unit == "s" ? 1'000'000 : unit == "m" ? 60'000'000 : 0;
+      scale = at_ > unit_at  ? 0
+              : unit == "us" ? 1
+              : unit == "ms" ? 1000
+              : unit == "s"  ? 1'000'000
+              : unit == "m"  ? 60'000'000
+                             : 0;
       if (scale == 0) {
         at_ = unit_at;
         return fault("expected a unit: us, ms, s or m");
       }
       at_ += unit.size();
     }
-    if (at_ < text_.size() && !std::string_view(" \t\n)").contains(text_[at_])) return fault("unexpected character after the number");
+    if (at_ < text_.size() && !std::string_view(" \t\n)").contains(text_[at_]))
+      return fault("unexpected character after the number");
     if (n > UINT64_MAX / scale || (field == "status" && n > 999)) {
       at_ = start;
       return fault(field == "status" ? "a status has three digits" : "too long");

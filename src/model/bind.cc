@@ -58,7 +58,8 @@ class Binder {
     out.trust_domain = r.text("trust_domain");
     if (out.trust_domain.empty()) out.trust_domain = out.name + ".mesh";
     out.mtls = r.text("mtls") == "permissive" ? Mtls::permissive : Mtls::strict;
-    out.interception = r.text("interception") == "transparent" ? Interception::transparent : Interception::explicit_listeners;
+    out.interception = r.text("interception") == "transparent" ? Interception::transparent
+                                                               : Interception::explicit_listeners;
     out.http_port = static_cast<uint16_t>(r.integer("http_port"));
     Reader certificates = r.below("certificates");
     out.leaf_lifetime = certificates.duration("lifetime");
@@ -71,11 +72,15 @@ class Binder {
     s.name = pair.key.text;
     Reader r(pair.value, "services.*");
     std::string protocol = r.text("protocol");
-    s.protocol = protocol == "tcp" ? Protocol::tcp : protocol == "grpc" ? Protocol::grpc : protocol == "detect" ? Protocol::detect : Protocol::http;
+    s.protocol = protocol == "tcp"      ? Protocol::tcp
+                 : protocol == "grpc"   ? Protocol::grpc
+                 : protocol == "detect" ? Protocol::detect
+                                        : Protocol::http;
     s.port = static_cast<uint16_t>(r.integer("port"));
     s.listen = static_cast<uint16_t>(r.integer("listen"));
     s.listen_at = r.at("listen");
-    s.balance = r.below("balance").text("policy") == "round-robin" ? Balance::round_robin : Balance::least_request;
+    s.balance =
+        r.below("balance").text("policy") == "round-robin" ? Balance::round_robin : Balance::least_request;
     if (const YamlNode* list = r.find("instances"))
       for (const YamlNode& item : list->items)
         if (item.kind == YamlNode::map) s.instances.push_back(instance(item));
@@ -98,7 +103,9 @@ class Binder {
     i.weight = static_cast<uint32_t>(r.integer("weight"));
     bool outside = r.has("address");
     if (r.has("node") == outside)
-      findings_.error(md::missing_key, item.at, item.length, outside ? "an instance has either a node or an address, not both" : "an instance needs a node or an address");
+      findings_.error(md::missing_key, item.at, item.length,
+                      outside ? "an instance has either a node or an address, not both"
+                              : "an instance needs a node or an address");
     if (!outside) {
       i.address = r.text("bind");
       return i;
@@ -110,7 +117,10 @@ class Binder {
     for (std::string_view key : {"port", "bind", "unit", "user", "cgroup", "any_local"})
       if (r.has(key)) {
         const YamlPair* p = item.pair(key);
-        findings_.error(md::unknown_key, p->key.at, p->key.length, "an address outside the mesh has no " + quoted(key)).hint = "the port is part of the address";
+        findings_
+            .error(md::unknown_key, p->key.at, p->key.length,
+                   "an address outside the mesh has no " + quoted(key))
+            .hint = "the port is part of the address";
       }
     return i;
   }
@@ -121,7 +131,9 @@ class Binder {
     h.at = service.at("health");
     bool http = r.has("http"), tcp = r.has("tcp");
     if (http == tcp)
-      findings_.error(md::missing_key, h.at, 6, http ? "a health check is either http or tcp, not both" : "a health check needs http or tcp")
+      findings_
+          .error(md::missing_key, h.at, 6,
+                 http ? "a health check is either http or tcp, not both" : "a health check needs http or tcp")
           .hint = "such as http: { path: /healthz } or tcp: {}";
     if (http) {
       h.kind = HealthKind::http;
@@ -165,7 +177,8 @@ class Binder {
     for (std::string_view key : {"prefix", "exact"}) {
       if (!path.has(key)) continue;
       if (out.path_kind != PathMatch::any)
-        findings_.error(md::duplicate_key, path.at(key), static_cast<uint32_t>(key.size()), "a path match is either prefix or exact, not both");
+        findings_.error(md::duplicate_key, path.at(key), static_cast<uint32_t>(key.size()),
+                        "a path match is either prefix or exact, not both");
       out.path_kind = key == "exact" ? PathMatch::exact : PathMatch::prefix;
       out.path = path.text(key);
     }
@@ -180,16 +193,20 @@ class Binder {
       int given = 0;
       if (h.has("exact")) ++given, m.kind = HeaderMatchKind::exact, m.value = h.text("exact");
       if (h.has("prefix")) ++given, m.kind = HeaderMatchKind::prefix, m.value = h.text("prefix");
-      for (auto [key, kind] : {std::pair{"present", HeaderMatchKind::present}, {"absent", HeaderMatchKind::absent}}) {
+      for (auto [key, kind] :
+           {std::pair{"present", HeaderMatchKind::present}, {"absent", HeaderMatchKind::absent}}) {
         if (!h.has(key)) continue;
         ++given;
         m.kind = kind;
         if (!h.flag(key))
-          findings_.error(md::choice, h.at(key), static_cast<uint32_t>(std::string_view(key).size()), "only true has a meaning here")
+          findings_
+              .error(md::choice, h.at(key), static_cast<uint32_t>(std::string_view(key).size()),
+                     "only true has a meaning here")
               .hint = kind == HeaderMatchKind::present ? "write absent: true" : "write present: true";
       }
       if (given != 1 && !h.has("regex"))
-        findings_.error(md::missing_key, pair.key.at, pair.key.length, "a header match takes one of exact, prefix, present, absent");
+        findings_.error(md::missing_key, pair.key.at, pair.key.length,
+                        "a header match takes one of exact, prefix, present, absent");
       out.headers.push_back(std::move(m));
     }
   }
@@ -212,7 +229,8 @@ class Binder {
     out.mode = r.text("mode") == "audit" ? PolicyMode::audit : PolicyMode::enforce;
     bool deny = r.has("deny");
     if (deny == r.has("allow"))
-      findings_.error(md::missing_key, item.at, item.length, deny ? "a rule has either allow or deny, not both" : "a rule needs allow or deny");
+      findings_.error(md::missing_key, item.at, item.length,
+                      deny ? "a rule has either allow or deny, not both" : "a rule needs allow or deny");
     out.effect = deny ? Effect::deny : Effect::allow;
     Reader what = r.below(deny ? "deny" : "allow");
     what.each("from", [&](const YamlNode& n) {
@@ -226,14 +244,18 @@ class Binder {
     // An empty list would read as "nobody" and act as "everybody".
     for (std::string_view key : {"from", "to", "methods", "paths"})
       if (const YamlNode* n = what.find(key); n && n->kind == YamlNode::list && n->items.empty())
-        findings_.error(md::missing_key, what.at(key), static_cast<uint32_t>(key.size()), "an empty list").hint = "leave the key out to mean any";
+        findings_.error(md::missing_key, what.at(key), static_cast<uint32_t>(key.size()), "an empty list")
+            .hint = "leave the key out to mean any";
     return out;
   }
 
   std::optional<Principal> principal(const YamlNode& n) {
     auto p = parse_principal(n.text);
-    if (p) p->at = n.at;
-    else findings_.error(md::malformed, n.at, n.length, quoted(n.text) + " is not a caller").hint = "write service/NAME, node/NAME, gateway or *";
+    if (p)
+      p->at = n.at;
+    else
+      findings_.error(md::malformed, n.at, n.length, quoted(n.text) + " is not a caller").hint =
+          "write service/NAME, node/NAME, gateway or *";
     return p;
   }
 
@@ -242,11 +264,18 @@ class Binder {
     out.format = r.text("format") == "text" ? AccessLogFormat::text : AccessLogFormat::json;
     out.output = r.text("output");
     out.only = r.text("only");
-    if (out.output != "stdout" && out.output != "stderr" && out.output != "none" && !out.output.starts_with('/'))
-      findings_.error(md::malformed, r.find("output")->at, r.find("output")->length, quoted(out.output) + " is not an output").hint = "stdout, stderr, none or an absolute path";
+    if (out.output != "stdout" && out.output != "stderr" && out.output != "none" &&
+        !out.output.starts_with('/'))
+      findings_
+          .error(md::malformed, r.find("output")->at, r.find("output")->length,
+                 quoted(out.output) + " is not an output")
+          .hint = "stdout, stderr, none or an absolute path";
     if (auto fault = check_access_filter(out.only)) {
       const YamlNode& n = *r.find("only");
-      findings_.error(md::malformed, n.at, n.length, quoted(out.only) + " is not a filter: " + fault->what + ", at character " + std::to_string(fault->offset + 1))
+      findings_
+          .error(md::malformed, n.at, n.length,
+                 quoted(out.only) + " is not a filter: " + fault->what + ", at character " +
+                     std::to_string(fault->offset + 1))
           .hint = "such as \"status >= 400 or duration > 1s\"";
     }
   }
@@ -257,7 +286,8 @@ class Binder {
     t.at = item.at;
     if (const YamlNode* from = r.find("from"); from && from->kind == YamlNode::scalar && !from->is_null()) {
       if (auto p = principal(*from)) t.from = *p;
-      if (t.from.kind == Principal::any) findings_.error(md::malformed, from->at, from->length, "a test needs one caller");
+      if (t.from.kind == Principal::any)
+        findings_.error(md::malformed, from->at, from->length, "a test needs one caller");
     }
     if (auto request = parse_request(r.text("request"))) {
       t.method = request->method;
@@ -271,7 +301,8 @@ class Binder {
     if (expect.has("allowed_by")) t.allowed_by = expect.text("allowed_by");
     t.to = expect.words("to");
     if (r.has("expect") && !t.route && !t.denied_by && !t.allowed_by && t.to.empty())
-      findings_.error(md::missing_key, r.at("expect"), 6, "a test expects nothing").hint = "one of route, denied_by, allowed_by, to";
+      findings_.error(md::missing_key, r.at("expect"), 6, "a test expects nothing").hint =
+          "one of route, denied_by, allowed_by, to";
     return t;
   }
 

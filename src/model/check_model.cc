@@ -30,13 +30,21 @@ class ModelCheck {
     std::map<uint16_t, const Service*> listens;
     for (const Service& s : model_.services) {
       if (s.name == kGateway)
-        findings_.error(md::bad_name, s.at, length(s.name), "'gateway' is reserved: it is the identity of the mesh's gateways").hint = "choose another name";
+        findings_
+            .error(md::bad_name, s.at, length(s.name),
+                   "'gateway' is reserved: it is the identity of the mesh's gateways")
+            .hint = "choose another name";
       if (!s.listen) continue;
       if (s.listen == model_.mesh.http_port)
-        findings_.error(md::duplicate_listen, s.listen_at, 6, "port " + std::to_string(s.listen) + " is mesh.http_port, which routes by Host").hint = "choose another port";
+        findings_
+            .error(md::duplicate_listen, s.listen_at, 6,
+                   "port " + std::to_string(s.listen) + " is mesh.http_port, which routes by Host")
+            .hint = "choose another port";
       auto [it, fresh] = listens.emplace(s.listen, &s);
       if (!fresh)
-        findings_.error(md::duplicate_listen, s.listen_at, 6, "port " + std::to_string(s.listen) + " is already the listener of " + it->second->name)
+        findings_
+            .error(md::duplicate_listen, s.listen_at, 6,
+                   "port " + std::to_string(s.listen) + " is already the listener of " + it->second->name)
             .hint = line_of(it->second->listen_at);
     }
   }
@@ -49,17 +57,23 @@ class ModelCheck {
         if (i.any_local && !i.node.empty()) {
           auto [it, fresh] = any_local.emplace(i.node, std::pair{&s, &i});
           if (!fresh)
-            findings_.error(md::any_local_twice, i.at, 1, "the unidentified callers of node " + i.node + " are already " + it->second.first->name)
+            findings_
+                .error(
+                    md::any_local_twice, i.at, 1,
+                    "the unidentified callers of node " + i.node + " are already " + it->second.first->name)
                 .hint = line_of(it->second.second->at);
         }
         if (!i.port) continue;
         std::string_view place = i.node.empty() ? std::string_view(i.address) : std::string_view(i.node);
         if (place.empty()) continue;
-        auto [it, fresh] = places.emplace(std::pair{place, i.port + (i.node.empty() ? 0x10000u : 0u)}, std::pair{&s, &i});
+        auto [it, fresh] =
+            places.emplace(std::pair{place, i.port + (i.node.empty() ? 0x10000u : 0u)}, std::pair{&s, &i});
         // An address outside may serve several names.
         if (fresh || (i.node.empty() && it->second.first != &s)) continue;
-        findings_.error(md::duplicate_instance, i.at, 1,
-                        "port " + std::to_string(i.port) + (i.node.empty() ? " at " : " of node ") + std::string(place) + " is already an instance of " + it->second.first->name)
+        findings_
+            .error(md::duplicate_instance, i.at, 1,
+                   "port " + std::to_string(i.port) + (i.node.empty() ? " at " : " of node ") +
+                       std::string(place) + " is already an instance of " + it->second.first->name)
             .hint = line_of(it->second.second->at);
       }
     }
@@ -76,12 +90,17 @@ class ModelCheck {
       weights(r);
       for (const RouteTo& to : r.to) tags(*s, to);
       if (s->protocol == Protocol::tcp && conditional(r.match))
-        findings_.warning(md::never_matches, r.at, 1, "route " + r.name + " looks at HTTP, but " + s->name + " is opaque tcp: it never matches");
+        findings_.warning(
+            md::never_matches, r.at, 1,
+            "route " + r.name + " looks at HTTP, but " + s->name + " is opaque tcp: it never matches");
       std::vector<const Route*>& before = of_service[r.service];
       // Each route against all before it: bounded, so that a huge file is still checked in seconds.
       for (const Route* earlier : std::span(before).first(std::min(before.size(), kRoutesCompared)))
         if (covers(earlier->match, r.match)) {
-          findings_.warning(md::unreachable_route, r.at, 1, "route " + r.name + " is never reached: " + earlier->name + " takes all that it matches")
+          findings_
+              .warning(
+                  md::unreachable_route, r.at, 1,
+                  "route " + r.name + " is never reached: " + earlier->name + " takes all that it matches")
               .hint = line_of(earlier->at);
           break;
         }
@@ -89,9 +108,13 @@ class ModelCheck {
     }
     for (const Service& s : model_.services) {
       auto it = of_service.find(s.name);
-      if (it == of_service.end() || std::ranges::any_of(it->second, [](const Route* r) { return covers(r->match, Match{}); })) continue;
+      if (it == of_service.end() ||
+          std::ranges::any_of(it->second, [](const Route* r) { return covers(r->match, Match{}); }))
+        continue;
       const Route* last = it->second.back();
-      findings_.warning(md::no_default_route, last->at, 1, "requests to " + s.name + " that none of its routes matches are refused")
+      findings_
+          .warning(md::no_default_route, last->at, 1,
+                   "requests to " + s.name + " that none of its routes matches are refused")
           .hint = "add a route for " + s.name + " without match";
     }
   }
@@ -100,39 +123,56 @@ class ModelCheck {
     std::unordered_map<std::string_view, SourcePos> names;
     for (const PolicyRule& r : model_.policy.rules) {
       unique(r.name, r.at, names, "rule");
-      if (r.name == "default") findings_.error(md::bad_name, r.at, 1, "'default' is what policy.default is called").hint = "choose another name";
+      if (r.name == "default")
+        findings_.error(md::bad_name, r.at, 1, "'default' is what policy.default is called").hint =
+            "choose another name";
       for (const Principal& p : r.from) caller(p);
       for (const RuleTarget& t : r.to) {
         const Service* s = service(t.service, t.at);
-        if (s && s->protocol == Protocol::tcp && r.effect == Effect::allow && !(r.methods.empty() && r.paths.empty()))
-          findings_.warning(md::never_matches, t.at, length(t.service), "rule " + r.name + " looks at HTTP, but " + s->name + " is opaque tcp: it never allows");
+        if (s && s->protocol == Protocol::tcp && r.effect == Effect::allow &&
+            !(r.methods.empty() && r.paths.empty()))
+          findings_.warning(
+              md::never_matches, t.at, length(t.service),
+              "rule " + r.name + " looks at HTTP, but " + s->name + " is opaque tcp: it never allows");
       }
     }
   }
 
   void tests() {
     auto known_rule = [&](const std::optional<std::string>& name, SourcePos at) {
-      if (!name || *name == "default" || std::ranges::any_of(model_.policy.rules, [&](const PolicyRule& r) { return r.name == *name; })) return;
+      if (!name || *name == "default" ||
+          std::ranges::any_of(model_.policy.rules, [&](const PolicyRule& r) { return r.name == *name; }))
+        return;
       std::vector<std::string_view> words{"default"};
       for (const PolicyRule& r : model_.policy.rules) words.push_back(r.name);
-      findings_.error(md::unknown_reference, at, 1, "a test expects rule " + quoted(*name) + ", which does not exist").hint = did_you_mean(*name, words);
+      findings_
+          .error(md::unknown_reference, at, 1,
+                 "a test expects rule " + quoted(*name) + ", which does not exist")
+          .hint = did_you_mean(*name, words);
     };
     for (const Test& t : model_.tests) {
       caller(t.from);
       known_rule(t.denied_by, t.at);
       known_rule(t.allowed_by, t.at);
-      if (!t.route || std::ranges::any_of(model_.routes, [&](const Route& r) { return r.name == *t.route; })) continue;
+      if (!t.route || std::ranges::any_of(model_.routes, [&](const Route& r) { return r.name == *t.route; }))
+        continue;
       std::vector<std::string_view> words;
       for (const Route& r : model_.routes) words.push_back(r.name);
-      findings_.error(md::unknown_reference, t.at, 1, "a test expects route " + quoted(*t.route) + ", which does not exist").hint = did_you_mean(*t.route, words);
+      findings_
+          .error(md::unknown_reference, t.at, 1,
+                 "a test expects route " + quoted(*t.route) + ", which does not exist")
+          .hint = did_you_mean(*t.route, words);
     }
   }
 
  private:
-  void unique(const std::string& name, SourcePos at, std::unordered_map<std::string_view, SourcePos>& names, const char* what) {
+  void unique(const std::string& name, SourcePos at, std::unordered_map<std::string_view, SourcePos>& names,
+              const char* what) {
     if (name.empty()) return;
     auto [it, fresh] = names.emplace(name, at);
-    if (!fresh) findings_.error(md::duplicate_name, at, 1, std::string("a second ") + what + " named " + quoted(name)).hint = "first at " + line_of(it->second);
+    if (!fresh)
+      findings_.error(md::duplicate_name, at, 1, std::string("a second ") + what + " named " + quoted(name))
+          .hint = "first at " + line_of(it->second);
   }
 
   const Service* service(std::string_view name, SourcePos at) {
@@ -153,7 +193,9 @@ class ModelCheck {
   void weights(const Route& r) {
     uint64_t sum = 0;
     for (const RouteTo& to : r.to) sum += to.weight;
-    if (!r.to.empty() && sum == 0) findings_.error(md::zero_weights, r.to.front().at, 1, "the weights of route " + r.name + " sum to zero").hint = "no request could go anywhere";
+    if (!r.to.empty() && sum == 0)
+      findings_.error(md::zero_weights, r.to.front().at, 1, "the weights of route " + r.name + " sum to zero")
+          .hint = "no request could go anywhere";
   }
 
   void tags(const Service& s, const RouteTo& to) {
@@ -167,7 +209,8 @@ class ModelCheck {
         if (std::ranges::find(known, it->second) == known.end()) known.push_back(it->second);
       }
       if (found) continue;
-      Diagnostic& d = findings_.error(md::unknown_tag, to.at, 1, "no instance of " + s.name + " has the tag " + key + ": " + value);
+      Diagnostic& d = findings_.error(md::unknown_tag, to.at, 1,
+                                      "no instance of " + s.name + " has the tag " + key + ": " + value);
       d.hint = did_you_mean(value, known);
       if (d.hint.empty() && !known.empty()) d.hint = key + " is " + list_words(known);
       return;
@@ -182,7 +225,9 @@ class ModelCheck {
       findings_.error(md::unknown_tag, to.at, 1, "no instance of " + s.name + " has all of these tags");
   }
 
-  static bool conditional(const Match& m) { return m.path_kind != PathMatch::any || !m.headers.empty() || !m.methods.empty(); }
+  static bool conditional(const Match& m) {
+    return m.path_kind != PathMatch::any || !m.headers.empty() || !m.methods.empty();
+  }
 
   const Model& model_;
   Findings& findings_;
@@ -195,14 +240,17 @@ bool prefix_covers(std::string_view prefix, std::string_view path) {
   return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
 }
 
-bool everything(const Match& m) { return m.path_kind == PathMatch::any || (m.path_kind == PathMatch::prefix && m.path == "/"); }
+bool everything(const Match& m) {
+  return m.path_kind == PathMatch::any || (m.path_kind == PathMatch::prefix && m.path == "/");
+}
 
 bool header_covers(const HeaderMatch& a, const HeaderMatch& b) {
   if (a.name != b.name) return false;
   if (a.kind == b.kind && a.value == b.value) return true;
   if (a.kind == HeaderMatchKind::present) return b.kind != HeaderMatchKind::absent;
   if (a.kind == HeaderMatchKind::prefix)
-    return (b.kind == HeaderMatchKind::exact || b.kind == HeaderMatchKind::prefix) && b.value.starts_with(a.value);
+    return (b.kind == HeaderMatchKind::exact || b.kind == HeaderMatchKind::prefix) &&
+           b.value.starts_with(a.value);
   return false;
 }
 
@@ -211,13 +259,17 @@ bool header_covers(const HeaderMatch& a, const HeaderMatch& b) {
 bool covers(const Match& a, const Match& b) {
   if (!everything(a)) {
     if (b.path_kind == PathMatch::any) return false;
-    if (a.path_kind == PathMatch::exact && (b.path_kind != PathMatch::exact || a.path != b.path)) return false;
+    if (a.path_kind == PathMatch::exact && (b.path_kind != PathMatch::exact || a.path != b.path))
+      return false;
     if (a.path_kind == PathMatch::prefix && !prefix_covers(a.path, b.path)) return false;
   }
   for (const HeaderMatch& wanted : a.headers)
-    if (std::ranges::none_of(b.headers, [&](const HeaderMatch& h) { return header_covers(wanted, h); })) return false;
+    if (std::ranges::none_of(b.headers, [&](const HeaderMatch& h) { return header_covers(wanted, h); }))
+      return false;
   if (a.methods.empty()) return true;
-  return !b.methods.empty() && std::ranges::all_of(b.methods, [&](const std::string& m) { return std::ranges::find(a.methods, m) != a.methods.end(); });
+  return !b.methods.empty() && std::ranges::all_of(b.methods, [&](const std::string& m) {
+    return std::ranges::find(a.methods, m) != a.methods.end();
+  });
 }
 
 void check_model(const Model& model, Findings& findings) {

@@ -25,7 +25,9 @@ Problem malformed(const Key& key, const YamlNode& node, std::string_view code = 
 }
 
 // A number, but nothing after it: the commonest slip.
-bool bare_number(std::string_view text) { return !text.empty() && text.find_first_not_of("0123456789.") == std::string_view::npos; }
+bool bare_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789.") == std::string_view::npos;
+}
 
 std::optional<Problem> check_duration(const Key& key, const YamlNode& node) {
   auto d = parse_duration(node.text);
@@ -44,7 +46,8 @@ std::optional<Problem> check_duration(const Key& key, const YamlNode& node) {
 std::optional<Problem> check_integer(const Key& key, const YamlNode& node) {
   auto n = parse_integer(node.text);
   if (!n) return malformed(key, node, md::wrong_type);
-  if (node.quoted) return Problem{md::wrong_type, "this is text, not a number", "without quotes: " + node.text};
+  if (node.quoted)
+    return Problem{md::wrong_type, "this is text, not a number", "without quotes: " + node.text};
   Range r = range_of(key);
   if (*n < r.min || *n > r.max) return Problem{md::range, node.text + " is out of range", range_text(key)};
   return std::nullopt;
@@ -57,7 +60,8 @@ std::optional<Problem> check_choice(const Key& key, const YamlNode& node, bool q
     if (c.word != node.text) continue;
     if (c.support == Support::now || quiet) return std::nullopt;
     return Problem{c.support == Support::refused ? md::unsupported : md::no_effect,
-                   quoted(node.text) + " is not supported in this version", {}};
+                   quoted(node.text) + " is not supported in this version",
+                   {}};
   }
   std::string hint = did_you_mean(node.text, words);
   return Problem{md::choice, quoted(node.text) + " is not one of " + list_words(words), hint};
@@ -70,7 +74,9 @@ std::optional<Problem> check_name(const Key& key, const YamlNode& node) {
 
 // One scalar of the key's type, or one item where the type is a list of scalars.
 std::optional<Problem> check_scalar(const Key& key, const YamlNode& node, bool quiet) {
-  auto require = [&](bool ok, std::string_view code) { return ok ? std::nullopt : std::optional(malformed(key, node, code)); };
+  auto require = [&](bool ok, std::string_view code) {
+    return ok ? std::nullopt : std::optional(malformed(key, node, code));
+  };
   const std::string& text = node.text;
   switch (key.type) {
     case Type::text:
@@ -83,7 +89,9 @@ std::optional<Problem> check_scalar(const Key& key, const YamlNode& node, bool q
     case Type::duration: return check_duration(key, node);
     case Type::duration_range: {
       size_t dots = text.find("..");
-      return require(dots != std::string::npos && parse_duration(text.substr(0, dots)) && parse_duration(text.substr(dots + 2)), md::unit);
+      return require(dots != std::string::npos && parse_duration(text.substr(0, dots)) &&
+                         parse_duration(text.substr(dots + 2)),
+                     md::unit);
     }
     case Type::percent: {
       Problem p = malformed(key, node, md::unit);
@@ -110,7 +118,8 @@ std::optional<Problem> check_scalar(const Key& key, const YamlNode& node, bool q
     case Type::patterns: {
       if (is_path_pattern(text)) return std::nullopt;
       Problem p{md::malformed, quoted(text) + " is not a path pattern", {}};
-      p.hint = text.contains("**") ? "** stands alone between slashes: /debug/**" : "it begins with /, without query";
+      p.hint = text.contains("**") ? "** stands alone between slashes: /debug/**"
+                                   : "it begins with /, without query";
       return p;
     }
     case Type::ip: return require(is_ip(text), md::malformed);
@@ -127,7 +136,8 @@ std::optional<Problem> check_scalar(const Key& key, const YamlNode& node, bool q
 }
 
 bool takes_list(Type t) {
-  return t == Type::choices || t == Type::texts || t == Type::methods || t == Type::patterns || t == Type::principals || t == Type::services;
+  return t == Type::choices || t == Type::texts || t == Type::methods || t == Type::patterns ||
+         t == Type::principals || t == Type::services;
 }
 
 class TreeCheck {
@@ -135,7 +145,8 @@ class TreeCheck {
   explicit TreeCheck(Findings& findings) : findings_(findings) {}
 
   // `path` is the table's, `shown` the reader's: services.* and services.web. `quiet`: below a key already said to be unsupported.
-  void map(const YamlNode& node, std::string_view path, const std::string& shown, SourcePos at, uint32_t length, bool quiet) {
+  void map(const YamlNode& node, std::string_view path, const std::string& shown, SourcePos at,
+           uint32_t length, bool quiet) {
     const auto& rows = keys_below(path);
     for (const YamlPair& pair : node.pairs) {
       const Key* key = nullptr;
@@ -151,13 +162,16 @@ class TreeCheck {
     }
     for (const Key* row : rows)
       if (required(*row) && !node.pair(leaf(*row)))
-        findings_.error(md::missing_key, at, length, "key " + quoted(leaf(*row)) + " is missing in " + (shown.empty() ? "the file" : shown));
+        findings_.error(
+            md::missing_key, at, length,
+            "key " + quoted(leaf(*row)) + " is missing in " + (shown.empty() ? "the file" : shown));
   }
 
  private:
   void unknown(const YamlPair& pair, const std::vector<std::string_view>& names, const std::string& shown) {
-    Diagnostic& d = findings_.error(md::unknown_key, pair.key.at, pair.key.length,
-                                    "unknown key " + quoted(pair.key.text) + (shown.empty() ? " at the top" : " in " + shown));
+    Diagnostic& d = findings_.error(
+        md::unknown_key, pair.key.at, pair.key.length,
+        "unknown key " + quoted(pair.key.text) + (shown.empty() ? " at the top" : " in " + shown));
     if (findings_.full()) return;
     d.hint = did_you_mean(pair.key.text, names);
     if (d.hint.empty()) d.hint = "known here: " + list_words(names);
@@ -167,15 +181,18 @@ class TreeCheck {
     if (!quiet && key.support != Support::now) {
       bool refused = key.support == Support::refused;
       std::string message = quoted(shown) + " is not supported in this version";
-      if (refused) findings_.error(md::unsupported, pair.key.at, pair.key.length, message).hint = "take it out";
-      else findings_.warning(md::no_effect, pair.key.at, pair.key.length, message).hint = "it has no effect";
+      if (refused)
+        findings_.error(md::unsupported, pair.key.at, pair.key.length, message).hint = "take it out";
+      else
+        findings_.warning(md::no_effect, pair.key.at, pair.key.length, message).hint = "it has no effect";
       quiet = true;
     }
     node(pair.value, key, shown, pair.key.at, pair.key.length, quiet);
   }
 
   // `at` and `length` point at the key, or at the item, that holds the value.
-  void node(const YamlNode& n, const Key& key, const std::string& shown, SourcePos at, uint32_t length, bool quiet) {
+  void node(const YamlNode& n, const Key& key, const std::string& shown, SourcePos at, uint32_t length,
+            bool quiet) {
     switch (key.type) {
       case Type::map:
         if (kind(n, YamlNode::map, key, shown)) map(n, key.path, shown, at, length, quiet);
@@ -200,7 +217,10 @@ class TreeCheck {
 
   void scalar(const YamlNode& n, const Key& key, const std::string& shown, bool quiet) {
     if (n.kind != YamlNode::scalar || n.is_null()) {
-      findings_.error(md::wrong_type, n.at, n.length, quoted(shown) + (n.kind == YamlNode::scalar ? " has no value" : " has a value of the wrong kind"))
+      findings_
+          .error(md::wrong_type, n.at, n.length,
+                 quoted(shown) +
+                     (n.kind == YamlNode::scalar ? " has no value" : " has a value of the wrong kind"))
           .hint = "it takes " + std::string(describe(key.type));
       return;
     }
@@ -217,8 +237,8 @@ class TreeCheck {
     // Nothing may be written for an empty map or list, but not where empty means "everything".
     bool everything = key.path.starts_with("routes[]") || key.path.starts_with("policy.rules[]");
     if (n.is_null() && !everything) return true;
-    findings_.error(md::wrong_type, n.at, n.length, quoted(shown) + " has a value of the wrong kind")
-        .hint = "it takes " + std::string(describe(key.type));
+    findings_.error(md::wrong_type, n.at, n.length, quoted(shown) + " has a value of the wrong kind").hint =
+        "it takes " + std::string(describe(key.type));
     return false;
   }
 
@@ -229,7 +249,9 @@ class TreeCheck {
     for (const YamlPair& pair : n.pairs) {
       if (fields ? !is_field_name(pair.key.text) : !is_dns_label(pair.key.text))
         findings_.error(md::bad_name, pair.key.at, pair.key.length,
-                        quoted(pair.key.text) + " is not " + (fields ? "a header field's name" : std::string(describe(Type::name))) + ", in " + shown);
+                        quoted(pair.key.text) + " is not " +
+                            (fields ? "a header field's name" : std::string(describe(Type::name))) + ", in " +
+                            shown);
       if (row) node(pair.value, *row, shown + "." + pair.key.text, pair.key.at, pair.key.length, quiet);
     }
   }
@@ -239,7 +261,8 @@ class TreeCheck {
     size_t i = 0;
     for (const YamlNode& item : n.items) {
       const YamlNode* name = item.find("name");
-      std::string which = name && name->kind == YamlNode::scalar && is_dns_label(name->text) ? name->text : std::to_string(i);
+      std::string which =
+          name && name->kind == YamlNode::scalar && is_dns_label(name->text) ? name->text : std::to_string(i);
       if (row) node(item, *row, shown + "[" + which + "]", item.at, item.length, quiet);
       ++i;
     }
@@ -250,7 +273,9 @@ class TreeCheck {
       if (pair.key.text.empty() || pair.key.text.size() > 128)
         findings_.error(md::bad_name, pair.key.at, pair.key.length, "an empty or too long name in " + shown);
       if (pair.value.kind != YamlNode::scalar || pair.value.is_null())
-        findings_.error(md::wrong_type, pair.value.at, pair.value.length, quoted(shown + "." + pair.key.text) + " has no text for a value")
+        findings_
+            .error(md::wrong_type, pair.value.at, pair.value.length,
+                   quoted(shown + "." + pair.key.text) + " has no text for a value")
             .hint = "it takes " + std::string(describe(key.type));
     }
   }
@@ -262,8 +287,11 @@ class TreeCheck {
 
 void check_tree(const YamlNode& root, Findings& findings) {
   if (root.kind != YamlNode::map) {
-    if (!root.is_null()) findings.error(md::wrong_type, root.at, root.length, "the file must be a map of keys, such as services: and policy:");
-    else findings.error(md::missing_key, {}, 1, "the file is empty");
+    if (!root.is_null())
+      findings.error(md::wrong_type, root.at, root.length,
+                     "the file must be a map of keys, such as services: and policy:");
+    else
+      findings.error(md::missing_key, {}, 1, "the file is empty");
     return;
   }
   TreeCheck(findings).map(root, "", "", root.at, 1, false);

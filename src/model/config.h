@@ -37,7 +37,8 @@ struct Count {
 Count count(const std::vector<Diagnostic>& diagnostics);
 
 // The findings as design section 10 shows them, each with its source line and carets; no summary.
-std::string render(const std::vector<Diagnostic>& diagnostics, std::string_view file_name, std::string_view text);
+std::string render(const std::vector<Diagnostic>& diagnostics, std::string_view file_name,
+                   std::string_view text);
 // "2 errors, 1 warning; the running configuration (revision 41) is unchanged"; the second half only with
 // errors and a revision. Empty without findings.
 std::string summary(const std::vector<Diagnostic>& diagnostics, std::optional<Revision> running = {});

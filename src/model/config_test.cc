@@ -7,16 +7,20 @@
 #include "model/config.h"
 #include "model/diagnostics.h"
 
-using namespace meshd;
-using namespace meshd::model;
-using namespace std::chrono_literals;
+namespace meshd::model {
+
+using std::literals::chrono_literals::operator""ms;
+using std::literals::chrono_literals::operator""s;
+using std::literals::chrono_literals::operator""min;
+using std::literals::chrono_literals::operator""h;
 
 namespace {
 
 std::string all_of(const ParsedConfig& p) {
   std::string out;
   for (const auto& d : p.diagnostics)
-    out += d.code + " " + std::to_string(d.at.line) + ":" + std::to_string(d.at.column) + " " + d.message + (d.hint.empty() ? "" : " | " + d.hint) + "\n";
+    out += d.code + " " + std::to_string(d.at.line) + ":" + std::to_string(d.at.column) + " " + d.message +
+           (d.hint.empty() ? "" : " | " + d.hint) + "\n";
   return out;
 }
 
@@ -79,7 +83,8 @@ TEST_CASE("a small file has sensible defaults") {
 
 TEST_CASE("one wrong line gives one finding, with code, place and hint") {
   const std::string services =
-      "services:\n  web: { instances: [{ node: n1, port: 80, tags: { version: v1 } }] }\n  db: { protocol: tcp, instances: [{ address: \"10.0.0.1:5432\" }] }\n";
+      "services:\n  web: { instances: [{ node: n1, port: 80, tags: { version: v1 } }] }\n  db: { protocol: "
+      "tcp, instances: [{ address: \"10.0.0.1:5432\" }] }\n";
   struct {
     std::string_view text;   // before the services
     std::string_view found;  // all findings
@@ -87,45 +92,79 @@ TEST_CASE("one wrong line gives one finding, with code, place and hint") {
       {"mehs: {}\n", "MD1004 1:1 unknown key 'mehs' at the top | did you mean 'mesh'?\n"},
       {"mesh: { nmae: x }\n", "MD1004 1:9 unknown key 'nmae' in mesh | did you mean 'name'?\n"},
       {"mesh: []\n", "MD1005 1:7 'mesh' has a value of the wrong kind | it takes a map\n"},
-      {"mesh: { name: [x] }\n", "MD1005 1:15 'mesh.name' has a value of the wrong kind | it takes a name (lower-case letters, digits and inner hyphens, at most 63)\n"},
-      {"mesh: { name: }\n", "MD1005 1:9 'mesh.name' has no value | it takes a name (lower-case letters, digits and inner hyphens, at most 63)\n"},
-      {"mesh: { name: Web_1 }\n", "MD1013 1:15 'Web_1' is not a name (lower-case letters, digits and inner hyphens, at most 63), in mesh.name\n"},
+      {"mesh: { name: [x] }\n",
+       "MD1005 1:15 'mesh.name' has a value of the wrong kind | it takes a name (lower-case letters, digits "
+       "and inner hyphens, at most 63)\n"},
+      {"mesh: { name: }\n",
+       "MD1005 1:9 'mesh.name' has no value | it takes a name (lower-case letters, digits and inner hyphens, "
+       "at most 63)\n"},
+      {"mesh: { name: Web_1 }\n",
+       "MD1013 1:15 'Web_1' is not a name (lower-case letters, digits and inner hyphens, at most 63), in "
+       "mesh.name\n"},
       {"mesh: { http_port: 70000 }\n", "MD1011 1:20 70000 is out of range, in mesh.http_port | 1 to 65535\n"},
-      {"mesh: { http_port: \"80\" }\n", "MD1005 1:20 this is text, not a number, in mesh.http_port | without quotes: 80\n"},
-      {"mesh: { mtls: stritc }\n", "MD1012 1:15 'stritc' is not one of strict or permissive, in mesh.mtls | did you mean 'strict'?\n"},
-      {"mesh: { mtls: permissive }\n", "MD1021 1:15 'permissive' is not supported in this version, in mesh.mtls\n"},
-      {"mesh: { interception: transparent }\n", "MD1020 1:23 'transparent' is not supported in this version, in mesh.interception\n"},
+      {"mesh: { http_port: \"80\" }\n",
+       "MD1005 1:20 this is text, not a number, in mesh.http_port | without quotes: 80\n"},
+      {"mesh: { mtls: stritc }\n",
+       "MD1012 1:15 'stritc' is not one of strict or permissive, in mesh.mtls | did you mean 'strict'?\n"},
+      {"mesh: { mtls: permissive }\n",
+       "MD1021 1:15 'permissive' is not supported in this version, in mesh.mtls\n"},
+      {"mesh: { interception: transparent }\n",
+       "MD1020 1:23 'transparent' is not supported in this version, in mesh.interception\n"},
       {"defaults: { timeout: { request: 5 } }\n",
-       "MD1010 1:33 '5' is not a duration with its unit, such as 250ms, 5s, 10m, 24h or 30d, in defaults.timeout.request | write 5s or 5ms\n"},
-      {"defaults: { timeout: { connect: 1h } }\n", "MD1011 1:33 '1h' is out of range, in defaults.timeout.connect | 1ms to 5m\n"},
+       "MD1010 1:33 '5' is not a duration with its unit, such as 250ms, 5s, 10m, 24h or 30d, in "
+       "defaults.timeout.request | write 5s or 5ms\n"},
+      {"defaults: { timeout: { connect: 1h } }\n",
+       "MD1011 1:33 '1h' is out of range, in defaults.timeout.connect | 1ms to 5m\n"},
       {"defaults: { retries: { budget: 20 } }\n",
-       "MD1021 1:13 'defaults.retries' is not supported in this version | it has no effect\nMD1010 1:32 '20' is not a percentage, such as 20%, in defaults.retries.budget | write 20%\n"},
+       "MD1021 1:13 'defaults.retries' is not supported in this version | it has no effect\nMD1010 1:32 '20' "
+       "is not a percentage, such as 20%, in defaults.retries.budget | write 20%\n"},
       {"egress: { default: deny }\n", "MD1020 1:1 'egress' is not supported in this version | take it out\n"},
       {"version: 2\n", "MD1011 1:10 2 is out of range, in version | 1 to 1\n"},
       {"policy: { rules: [{ name: a }] }\n", "MD1006 1:19 a rule needs allow or deny\n"},
-      {"policy: { rules: [{ name: a, allow: {}, deny: {} }] }\n", "MD1006 1:19 a rule has either allow or deny, not both\n"},
+      {"policy: { rules: [{ name: a, allow: {}, deny: {} }] }\n",
+       "MD1006 1:19 a rule has either allow or deny, not both\n"},
       {"policy: { rules: [{ allow: {} }] }\n", "MD1006 1:19 key 'name' is missing in policy.rules[0]\n"},
-      {"policy: { rules: [{ name: a, allow: { from: [web, wep] } }] }\n", "MD2001 1:51 unknown service 'wep' | did you mean 'web'?\n"},
-      {"policy: { rules: [{ name: a, allow: { from: [user/x] } }] }\n", "MD1014 1:46 'user/x' is not a caller | write service/NAME, node/NAME, gateway or *\n"},
-      {"policy: { rules: [{ name: a, allow: { from: [] } }] }\n", "MD1006 1:39 an empty list | leave the key out to mean any\n"},
-      {"policy: { rules: [{ name: a, allow: { methods: [get] } }] }\n", "MD1014 1:49 'get' is not an HTTP method, in policy.rules[a].allow.methods | did you mean 'GET'? Methods are case-sensitive\n"},
+      {"policy: { rules: [{ name: a, allow: { from: [web, wep] } }] }\n",
+       "MD2001 1:51 unknown service 'wep' | did you mean 'web'?\n"},
+      {"policy: { rules: [{ name: a, allow: { from: [user/x] } }] }\n",
+       "MD1014 1:46 'user/x' is not a caller | write service/NAME, node/NAME, gateway or *\n"},
+      {"policy: { rules: [{ name: a, allow: { from: [] } }] }\n",
+       "MD1006 1:39 an empty list | leave the key out to mean any\n"},
+      {"policy: { rules: [{ name: a, allow: { methods: [get] } }] }\n",
+       "MD1014 1:49 'get' is not an HTTP method, in policy.rules[a].allow.methods | did you mean 'GET'? "
+       "Methods are case-sensitive\n"},
       {"policy: { rules: [{ name: a, deny: { paths: /x** } }] }\n",
-       "MD1014 1:45 '/x**' is not a path pattern, in policy.rules[a].deny.paths | ** stands alone between slashes: /debug/**\n"},
-      {"policy: { rules: [{ name: a, allow: { to: db, methods: [GET] } }] }\n", "MD2011 1:43 rule a looks at HTTP, but db is opaque tcp: it never allows\n"},
-      {"policy: { rules: [{ name: a, allow: {} }, { name: a, deny: {} }] }\n", "MD2009 1:43 a second rule named 'a' | first at line 1\n"},
-      {"policy: { rules: [{ name: a, allow: { jwt: { issuer: x } } }] }\n", "MD1020 1:39 'policy.rules[a].allow.jwt' is not supported in this version | take it out\n"},
-      {"policy: { rules: [{ name: a, allow: }] }\n", "MD1005 1:30 'policy.rules[a].allow' has a value of the wrong kind | it takes a map\n"},
+       "MD1014 1:45 '/x**' is not a path pattern, in policy.rules[a].deny.paths | ** stands alone between "
+       "slashes: /debug/**\n"},
+      {"policy: { rules: [{ name: a, allow: { to: db, methods: [GET] } }] }\n",
+       "MD2011 1:43 rule a looks at HTTP, but db is opaque tcp: it never allows\n"},
+      {"policy: { rules: [{ name: a, allow: {} }, { name: a, deny: {} }] }\n",
+       "MD2009 1:43 a second rule named 'a' | first at line 1\n"},
+      {"policy: { rules: [{ name: a, allow: { jwt: { issuer: x } } }] }\n",
+       "MD1020 1:39 'policy.rules[a].allow.jwt' is not supported in this version | take it out\n"},
+      {"policy: { rules: [{ name: a, allow: }] }\n",
+       "MD1005 1:30 'policy.rules[a].allow' has a value of the wrong kind | it takes a map\n"},
       {"routes: [{ name: a, service: wbe }]\n", "MD2001 1:21 unknown service 'wbe' | did you mean 'web'?\n"},
-      {"routes: [{ name: a, service: web, to: [{ tags: { version: v2 } }] }]\n", "MD2002 1:40 no instance of web has the tag version: v2 | did you mean 'v1'?\n"},
-      {"routes: [{ name: a, service: web, to: [{ weight: 0 }] }]\n", "MD2003 1:40 the weights of route a sum to zero | no request could go anywhere\n"},
+      {"routes: [{ name: a, service: web, to: [{ tags: { version: v2 } }] }]\n",
+       "MD2002 1:40 no instance of web has the tag version: v2 | did you mean 'v1'?\n"},
+      {"routes: [{ name: a, service: web, to: [{ weight: 0 }] }]\n",
+       "MD2003 1:40 the weights of route a sum to zero | no request could go anywhere\n"},
       {"routes: [{ name: a, service: web, match: { path: { prefix: /a } } }]\n",
-       "MD2007 1:10 requests to web that none of its routes matches are refused | add a route for web without match\n"},
-      {"routes: [{ name: a, service: web }, { name: b, service: web, match: { methods: [GET] } }]\n", "MD2006 1:37 route b is never reached: a takes all that it matches | line 1\n"},
-      {"routes: [{ name: a, service: web, match: { headers: { x: {} } } }, { name: b, service: web }]\n", "MD1006 1:55 a header match takes one of exact, prefix, present, absent\n"},
-      {"routes: [{ name: a, service: web, match: { path: { regex: x } } }]\n", "MD1020 1:52 'routes[a].match.path.regex' is not supported in this version | take it out\n"},
-      {"telemetry: { access_log: { only: \"status > x\" } }\n", "MD1014 1:34 'status > x' is not a filter: expected a number after 'status', at character 10 | such as \"status >= 400 or duration > 1s\"\n"},
-      {"tests: [{ from: web, request: \"GET http://db/\", expect: { denied_by: nix } }]\n", "MD2010 1:9 a test expects rule 'nix', which does not exist\n"},
-      {"tests: [{ from: web, request: \"GET http://db/\", expect: {} }]\n", "MD1006 1:49 a test expects nothing | one of route, denied_by, allowed_by, to\n"},
+       "MD2007 1:10 requests to web that none of its routes matches are refused | add a route for web "
+       "without match\n"},
+      {"routes: [{ name: a, service: web }, { name: b, service: web, match: { methods: [GET] } }]\n",
+       "MD2006 1:37 route b is never reached: a takes all that it matches | line 1\n"},
+      {"routes: [{ name: a, service: web, match: { headers: { x: {} } } }, { name: b, service: web }]\n",
+       "MD1006 1:55 a header match takes one of exact, prefix, present, absent\n"},
+      {"routes: [{ name: a, service: web, match: { path: { regex: x } } }]\n",
+       "MD1020 1:52 'routes[a].match.path.regex' is not supported in this version | take it out\n"},
+      {"telemetry: { access_log: { only: \"status > x\" } }\n",
+       "MD1014 1:34 'status > x' is not a filter: expected a number after 'status', at character 10 | such "
+       "as \"status >= 400 or duration > 1s\"\n"},
+      {"tests: [{ from: web, request: \"GET http://db/\", expect: { denied_by: nix } }]\n",
+       "MD2010 1:9 a test expects rule 'nix', which does not exist\n"},
+      {"tests: [{ from: web, request: \"GET http://db/\", expect: {} }]\n",
+       "MD1006 1:49 a test expects nothing | one of route, denied_by, allowed_by, to\n"},
   };
   for (const auto& c : cases) {
     INFO(c.text);
@@ -140,7 +179,8 @@ TEST_CASE("instances that share a place, a listener or unidentified callers are 
       "services:\n"
       "  a:\n"
       "    listen: 9000\n"
-      "    instances: [{ node: n1, port: 80, any_local: true }, { node: n1, port: 80 }, { port: 1 }, { node: n1, address: \"1.2.3.4:5\" }]\n"
+      "    instances: [{ node: n1, port: 80, any_local: true }, { node: n1, port: 80 }, { port: 1 }, { node: "
+      "n1, address: \"1.2.3.4:5\" }]\n"
       "  b:\n"
       "    listen: 9000\n"
       "    instances: [{ node: n1, any_local: true }, { address: \"1.2.3.4:5\", port: 5 }]\n"
@@ -157,11 +197,14 @@ TEST_CASE("instances that share a place, a listener or unidentified callers are 
         "MD1004 7:72 an address outside the mesh has no 'port' | the port is part of the address\n"
         "MD2005 8:8 port 15080 is mesh.http_port, which routes by Host | choose another port\n"
         "MD1013 9:3 'gateway' is reserved: it is the identity of the mesh's gateways | choose another name\n"
-        "MD1013 10:3 'Bad_name' is not a name (lower-case letters, digits and inner hyphens, at most 63), in services\n");
+        "MD1013 10:3 'Bad_name' is not a name (lower-case letters, digits and inner hyphens, at most 63), in "
+        "services\n");
 }
 
 TEST_CASE("all errors of a file are reported at once, in file order") {
-  auto p = parse_config("mesh: { nam: x }\nservices:\n  web: { port: 0, lissten: 1 }\nroutes:\n  - { name: r, service: wob }\npolicy: { default: maybe }\n");
+  auto p = parse_config(
+      "mesh: { nam: x }\nservices:\n  web: { port: 0, lissten: 1 }\nroutes:\n  - { name: r, service: wob "
+      "}\npolicy: { default: maybe }\n");
   REQUIRE(p.diagnostics.size() == 5);
   CHECK(count(p.diagnostics).errors == 5);
   CHECK(std::ranges::is_sorted(p.diagnostics, {}, &Diagnostic::at));
@@ -182,3 +225,5 @@ TEST_CASE("files that are not a map are refused") {
     CHECK(p.diagnostics.size() == 1);
   }
 }
+
+}  // namespace meshd::model

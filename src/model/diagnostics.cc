@@ -27,8 +27,12 @@ std::vector<Diagnostic> Findings::take() {
   for (auto& [at, i] : order) sorted.push_back(std::move(list_[i]));
   list_.clear();
   if (dropped_)
-    sorted.push_back({errors_ ? Diagnostic::error : Diagnostic::warning, std::string(md::too_much),
-                     "and " + std::to_string(dropped_) + " more findings", {}, {}, 1});
+    sorted.push_back({errors_ ? Diagnostic::error : Diagnostic::warning,
+                      std::string(md::too_much),
+                      "and " + std::to_string(dropped_) + " more findings",
+                      {},
+                      {},
+                      1});
   dropped_ = errors_ = 0;
   return sorted;
 }
@@ -43,7 +47,8 @@ size_t edit_distance(std::string_view a, std::string_view b) {
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
       row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1])});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
     }
     std::swap(before, last);
     std::swap(last, row);
@@ -89,8 +94,10 @@ std::string quoted(std::string_view word) {
   constexpr size_t kShown = 60;
   std::string out = "'";
   for (char c : word.substr(0, kShown)) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) out += '?';
-    else out += c;
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      out += '?';
+    else
+      out += c;
   }
   // Do not cut a character of several bytes in half.
   if (word.size() > kShown) {

@@ -11,13 +11,16 @@
 namespace meshd::model {
 
 namespace md {
-inline constexpr std::string_view
-    not_text = "MD1001", syntax = "MD1002", duplicate_key = "MD1003", unknown_key = "MD1004", wrong_type = "MD1005",
-    missing_key = "MD1006", yaml_feature = "MD1007", too_much = "MD1008", unit = "MD1010", range = "MD1011",
-    choice = "MD1012", bad_name = "MD1013", malformed = "MD1014", unsupported = "MD1020", no_effect = "MD1021",
-    unknown_service = "MD2001", unknown_tag = "MD2002", zero_weights = "MD2003", duplicate_instance = "MD2004",
-    duplicate_listen = "MD2005", unreachable_route = "MD2006", no_default_route = "MD2007", any_local_twice = "MD2008",
-    duplicate_name = "MD2009", unknown_reference = "MD2010", never_matches = "MD2011";
+inline constexpr std::string_view not_text = "MD1001", syntax = "MD1002", duplicate_key = "MD1003",
+                                  unknown_key = "MD1004", wrong_type = "MD1005", missing_key = "MD1006",
+                                  yaml_feature = "MD1007", too_much = "MD1008", unit = "MD1010",
+                                  range = "MD1011", choice = "MD1012", bad_name = "MD1013",
+                                  malformed = "MD1014", unsupported = "MD1020", no_effect = "MD1021",
+                                  unknown_service = "MD2001", unknown_tag = "MD2002", zero_weights = "MD2003",
+                                  duplicate_instance = "MD2004", duplicate_listen = "MD2005",
+                                  unreachable_route = "MD2006", no_default_route = "MD2007",
+                                  any_local_twice = "MD2008", duplicate_name = "MD2009",
+                                  unknown_reference = "MD2010", never_matches = "MD2011";
 }  // namespace md
 
 struct CodeDoc {
@@ -30,14 +33,17 @@ inline constexpr std::array kCodes{
     CodeDoc{md::unknown_key, "a key that does not exist here"},
     CodeDoc{md::wrong_type, "a value of another kind than the key takes"},
     CodeDoc{md::missing_key, "a required key is missing"},
-    CodeDoc{md::yaml_feature, "a part of YAML that is not accepted: anchors, aliases, tags, several documents, keys that are not text"},
+    CodeDoc{md::yaml_feature,
+            "a part of YAML that is not accepted: anchors, aliases, tags, several documents, keys that are "
+            "not text"},
     CodeDoc{md::too_much, "nested too deeply, or too many values"},
     CodeDoc{md::unit, "a number without its unit, or with an unknown one"},
     CodeDoc{md::range, "a number out of its range"},
     CodeDoc{md::choice, "not one of the words the key takes"},
     CodeDoc{md::bad_name, "a name that cannot be one"},
     CodeDoc{md::malformed, "an address, path, caller or request that cannot be read"},
-    CodeDoc{md::unsupported, "this version cannot do it, and leaving it out would weaken security or send traffic elsewhere"},
+    CodeDoc{md::unsupported,
+            "this version cannot do it, and leaving it out would weaken security or send traffic elsewhere"},
     CodeDoc{md::no_effect, "this version does not act on the key (warning)"},
     CodeDoc{md::unknown_service, "a service that the file does not have"},
     CodeDoc{md::unknown_tag, "a tag that no instance of the service has"},

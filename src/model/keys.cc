@@ -58,7 +58,9 @@ std::vector<Choice> choices_of(const Key& key) {
     size_t bar = rest.find('|');
     std::string_view word = rest.substr(0, bar);
     rest = bar == std::string_view::npos ? std::string_view() : rest.substr(bar + 1);
-    Support support = word.ends_with('!') ? Support::refused : word.ends_with('~') ? Support::ignored : Support::now;
+    Support support = word.ends_with('!')   ? Support::refused
+                      : word.ends_with('~') ? Support::ignored
+                                            : Support::now;
     if (support != Support::now) word.remove_suffix(1);
     out.push_back({word, support});
   }
@@ -85,7 +87,8 @@ std::string_view describe(Type type) {
     case Type::words: return "a map of texts";
     case Type::text: return "text";
     case Type::name: return "a name (lower-case letters, digits and inner hyphens, at most 63)";
-    case Type::trust_domain: return "a trust domain (lower-case letters, digits, dots, hyphens and underscores)";
+    case Type::trust_domain:
+      return "a trust domain (lower-case letters, digits, dots, hyphens and underscores)";
     case Type::flag: return "true or false";
     case Type::integer: return "a whole number";
     case Type::duration: return "a duration with its unit, such as 250ms, 5s, 10m, 24h or 30d";

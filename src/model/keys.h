@@ -50,7 +50,8 @@ struct Key {
   std::string_view path;
   Type type;
   std::string_view fallback;  // as one would write it; "!" required; "" optional
-  std::string_view choices;   // words separated by |, `word!` refused and `word~` ignored by this version; or a range
+  std::string_view
+      choices;  // words separated by |, `word!` refused and `word~` ignored by this version; or a range
   std::string_view doc;
   Support support = Support::now;
 };

@@ -11,8 +11,7 @@
 #include "model/keys.h"
 #include "model/scalars.h"
 
-using namespace meshd;
-using namespace meshd::model;
+namespace meshd::model {
 
 TEST_CASE("the table of keys is consistent") {
   std::set<std::string_view> seen;
@@ -76,8 +75,11 @@ TEST_CASE("one match covers another only where that is certain") {
   CHECK(covers(get_post, get));
   CHECK_FALSE(covers(get, get_post));
   CHECK_FALSE(covers(get, any));
-  Match x{PathMatch::any, "", {{{}, "x", HeaderMatchKind::present, ""}}, {}}, x1{PathMatch::any, "", {{{}, "x", HeaderMatchKind::exact, "1"}}, {}};
+  Match x{PathMatch::any, "", {{{}, "x", HeaderMatchKind::present, ""}}, {}},
+      x1{PathMatch::any, "", {{{}, "x", HeaderMatchKind::exact, "1"}}, {}};
   CHECK(covers(x, x1));
   CHECK_FALSE(covers(x1, x));
   CHECK_FALSE(covers(x, any));
 }
+
+}  // namespace meshd::model

@@ -35,7 +35,9 @@ std::string_view name_of(Protocol protocol) {
   return "?";
 }
 
-std::string_view name_of(Balance balance) { return balance == Balance::round_robin ? "round-robin" : "least-request"; }
+std::string_view name_of(Balance balance) {
+  return balance == Balance::round_robin ? "round-robin" : "least-request";
+}
 std::string_view name_of(Effect effect) { return effect == Effect::allow ? "allow" : "deny"; }
 std::string_view name_of(PolicyMode mode) { return mode == PolicyMode::audit ? "audit" : "enforce"; }
 
@@ -43,7 +45,8 @@ std::string text_of(const Principal& principal) {
   switch (principal.kind) {
     case Principal::any: return "*";
     case Principal::node: return "node/" + principal.name;
-    case Principal::service: return principal.name == "gateway" ? principal.name : "service/" + principal.name;
+    case Principal::service:
+      return principal.name == "gateway" ? principal.name : "service/" + principal.name;
   }
   return "?";
 }

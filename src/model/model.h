@@ -42,7 +42,7 @@ struct Server {
 struct Timeouts {
   milliseconds request{0};  // 0: none
   milliseconds connect{0};
-  milliseconds idle{0};     // opaque TCP without a byte either way
+  milliseconds idle{0};  // opaque TCP without a byte either way
 };
 
 struct Defaults {
@@ -60,14 +60,14 @@ struct Instance {
   SourcePos at;
   std::string node;
   SourcePos node_at;
-  std::string address;     // an IP: outside the mesh where it listens; on a node the one the program is bound to
-  uint16_t port = 0;       // 0: this instance only calls others
-  std::string unit;        // who may be this workload: systemd unit,
-  std::string user;        //   user,
-  std::string cgroup;      //   cgroup path,
+  std::string address;  // an IP: outside the mesh where it listens; on a node the one the program is bound to
+  uint16_t port = 0;    // 0: this instance only calls others
+  std::string unit;     // who may be this workload: systemd unit,
+  std::string user;     //   user,
+  std::string cgroup;   //   cgroup path,
   bool any_local = false;  //   or any local caller that nothing else identifies
   Tags tags;
-  uint32_t weight = 1;     // 0: listed, but no traffic
+  uint32_t weight = 1;  // 0: listed, but no traffic
 };
 
 enum class HealthKind : uint8_t { http, tcp };
@@ -108,8 +108,8 @@ struct HeaderMatch {
 struct Match {
   PathMatch path_kind = PathMatch::any;
   std::string path;
-  std::vector<HeaderMatch> headers;    // all must hold
-  std::vector<std::string> methods;    // any of; empty: every
+  std::vector<HeaderMatch> headers;  // all must hold
+  std::vector<std::string> methods;  // any of; empty: every
 };
 
 struct RouteTo {
@@ -139,7 +139,9 @@ struct Principal {
   enum Kind : uint8_t { service, node, any } kind = service;
   std::string name;  // of the service or node
   SourcePos at;
-  friend bool operator==(const Principal& a, const Principal& b) { return a.kind == b.kind && a.name == b.name; }
+  friend bool operator==(const Principal& a, const Principal& b) {
+    return a.kind == b.kind && a.name == b.name;
+  }
 };
 
 struct RuleTarget {
@@ -185,10 +187,10 @@ struct Test {
   Principal from;
   std::string method, host, path;  // from "GET http://web/admin"; path without query
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
-  std::optional<std::string> route;       // expected: the route's name
-  std::optional<std::string> denied_by;   // expected: the rule's name or "default"
-  std::optional<std::string> allowed_by;  // expected: the rule's name or "default"
-  Tags to;                                // expected: each chosen destination has these tags
+  std::optional<std::string> route;                          // expected: the route's name
+  std::optional<std::string> denied_by;                      // expected: the rule's name or "default"
+  std::optional<std::string> allowed_by;                     // expected: the rule's name or "default"
+  Tags to;  // expected: each chosen destination has these tags
 };
 
 // The whole file.

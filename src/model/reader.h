@@ -81,13 +81,17 @@ class Reader {
   }
 
  private:
-  std::string full(std::string_view key) const { return path_.empty() ? std::string(key) : path_ + "." + std::string(key); }
+  std::string full(std::string_view key) const {
+    return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
+  }
   const Key& row(std::string_view key) const {
     const Key* k = find_key(full(key));
     assert(k && "a key that the table does not have");
     return *k;
   }
-  static std::string_view fallback(const Key& row) { return required(row) ? std::string_view() : row.fallback; }
+  static std::string_view fallback(const Key& row) {
+    return required(row) ? std::string_view() : row.fallback;
+  }
   const YamlNode* scalar(std::string_view key) const {
     const YamlNode* n = find(key);
     return n && n->kind == YamlNode::scalar && !n->is_null() ? n : nullptr;

@@ -27,7 +27,9 @@ std::string value_text(const Key& key) {
   }
   std::string out(describe(key.type));
   size_t dots = key.choices.find("..");
-  if (dots != std::string_view::npos) out += ", " + std::string(key.choices.substr(0, dots)) + " to " + std::string(key.choices.substr(dots + 2));
+  if (dots != std::string_view::npos)
+    out +=
+        ", " + std::string(key.choices.substr(0, dots)) + " to " + std::string(key.choices.substr(dots + 2));
   return out;
 }
 
@@ -45,7 +47,8 @@ std::string support_text(const Key& key) {
 std::string config_reference_markdown() {
   std::string out =
       "# Configuration reference\n\n"
-      "Made from the table of keys (`src/model/keys_table.cc`); do not edit. `*` stands for a name you choose, `[]` for an item of a list.\n"
+      "Made from the table of keys (`src/model/keys_table.cc`); do not edit. `*` stands for a name you "
+      "choose, `[]` for an item of a list.\n"
       "Units are required; unknown and duplicate keys are errors; all errors are reported at once.\n";
   std::string_view section;
   for (const Key& key : keys()) {
@@ -55,11 +58,17 @@ std::string config_reference_markdown() {
       out += "\n## " + std::string(top) + "\n\n" + std::string(key.doc) + support_text(key) + "\n\n";
       out += "| key | value | default | meaning |\n|---|---|---|---|\n";
     }
-    if (key.path == top && (key.type == Type::map || key.type == Type::named || key.type == Type::list)) continue;
-    std::string fallback = required(key) ? "required" : key.fallback.empty() ? "" : "`" + std::string(key.fallback) + "`";
-    out += "| `" + std::string(key.path) + "` | " + escaped(value_text(key)) + " | " + fallback + " | " + escaped(key.doc) + support_text(key) + " |\n";
+    if (key.path == top && (key.type == Type::map || key.type == Type::named || key.type == Type::list))
+      continue;
+    std::string fallback = required(key)          ? "required"
+                           : key.fallback.empty() ? ""
+                                                  : "`" + std::string(key.fallback) + "`";
+    out += "| `" + std::string(key.path) + "` | " + escaped(value_text(key)) + " | " + fallback + " | " +
+           escaped(key.doc) + support_text(key) + " |\n";
   }
-  out += "\n## Findings\n\nWhat `meshd check` and `meshd apply` can say of a file.\n\n| code | meaning |\n|---|---|\n";
+  out +=
+      "\n## Findings\n\nWhat `meshd check` and `meshd apply` can say of a file.\n\n| code | meaning "
+      "|\n|---|---|\n";
   for (const CodeDoc& c : kCodes) out += "| " + std::string(c.code) + " | " + escaped(c.meaning) + " |\n";
   return out;
 }

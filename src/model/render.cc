@@ -18,12 +18,14 @@ constexpr size_t kShownColumns = 160;  // of a source line
 // Start of each line.
 std::vector<size_t> line_starts(std::string_view text) {
   std::vector<size_t> starts{0};
-  for (size_t i = text.find('\n'); i != std::string_view::npos; i = text.find('\n', i + 1)) starts.push_back(i + 1);
+  for (size_t i = text.find('\n'); i != std::string_view::npos; i = text.find('\n', i + 1))
+    starts.push_back(i + 1);
   return starts;
 }
 
 size_t columns(std::string_view text) {
-  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 // The first `n` characters.
@@ -42,11 +44,14 @@ std::string printable(std::string_view line) {
   return out;
 }
 
-std::string plural(size_t n, const char* word) { return std::to_string(n) + " " + word + (n == 1 ? "" : "s"); }
+std::string plural(size_t n, const char* word) {
+  return std::to_string(n) + " " + word + (n == 1 ? "" : "s");
+}
 
 }  // namespace
 
-std::string render(const std::vector<Diagnostic>& diagnostics, std::string_view file_name, std::string_view text) {
+std::string render(const std::vector<Diagnostic>& diagnostics, std::string_view file_name,
+                   std::string_view text) {
   std::vector<size_t> starts = line_starts(text);
   std::string out;
   for (const Diagnostic& d : diagnostics) {
@@ -70,10 +75,15 @@ std::string render(const std::vector<Diagnostic>& diagnostics, std::string_view 
     bool fits = d.at.column <= shown;
     std::string_view source = first(line, shown);
     size_t pad = fits ? d.at.column - 1 : columns(source);
-    size_t carets = fits ? std::clamp<size_t>(d.length, 1, std::max<size_t>(1, columns(source) - std::min(columns(source), pad))) : 1;
+    size_t carets =
+        fits ? std::clamp<size_t>(d.length, 1,
+                                  std::max<size_t>(1, columns(source) - std::min(columns(source), pad)))
+             : 1;
     out += gutter + "|\n";
-    out += " " + number + std::string(gutter.size() - number.size() - 1, ' ') + "| " + printable(source) + (source.size() < line.size() ? "…" : "") + "\n";
-    out += gutter + "| " + std::string(pad, ' ') + std::string(carets, '^') + (d.hint.empty() ? "" : " " + d.hint) + "\n";
+    out += " " + number + std::string(gutter.size() - number.size() - 1, ' ') + "| " + printable(source) +
+           (source.size() < line.size() ? "…" : "") + "\n";
+    out += gutter + "| " + std::string(pad, ' ') + std::string(carets, '^') +
+           (d.hint.empty() ? "" : " " + d.hint) + "\n";
   }
   return out;
 }
@@ -84,7 +94,9 @@ std::string summary(const std::vector<Diagnostic>& diagnostics, std::optional<Re
   if (c.errors) out = plural(c.errors, "error");
   if (c.warnings) out += (out.empty() ? "" : ", ") + plural(c.warnings, "warning");
   if (c.errors && running)
-    out += running->value ? "; the running configuration (revision " + std::to_string(running->value) + ") is unchanged" : "; nothing was published";
+    out += running->value
+               ? "; the running configuration (revision " + std::to_string(running->value) + ") is unchanged"
+               : "; nothing was published";
   return out;
 }
 

@@ -13,7 +13,9 @@ namespace {
 bool digit(char c) { return c >= '0' && c <= '9'; }
 bool lower(char c) { return c >= 'a' && c <= 'z'; }
 bool upper(char c) { return c >= 'A' && c <= 'Z'; }
-bool tchar(char c) { return digit(c) || lower(c) || upper(c) || std::string_view("!#$%&'*+-.^_`|~").contains(c); }
+bool tchar(char c) {
+  return digit(c) || lower(c) || upper(c) || std::string_view("!#$%&'*+-.^_`|~").contains(c);
+}
 
 // Splits "12.5ms" into the number and what follows. No sign, no exponent.
 std::optional<std::pair<double, std::string_view>> number_and_unit(std::string_view text) {
@@ -42,12 +44,18 @@ std::optional<milliseconds> parse_duration(std::string_view text) {
   if (!parts) return std::nullopt;
   double ms = 0;
   std::string_view unit = parts->second;
-  if (unit == "ms") ms = 1;
-  else if (unit == "s") ms = 1000;
-  else if (unit == "m") ms = 60'000;
-  else if (unit == "h") ms = 3'600'000;
-  else if (unit == "d") ms = 86'400'000;
-  else return std::nullopt;
+  if (unit == "ms")
+    ms = 1;
+  else if (unit == "s")
+    ms = 1000;
+  else if (unit == "m")
+    ms = 60'000;
+  else if (unit == "h")
+    ms = 3'600'000;
+  else if (unit == "d")
+    ms = 86'400'000;
+  else
+    return std::nullopt;
   double total = parts->first * ms;
   if (total > 3.2e12) return std::nullopt;  // a hundred years
   if (parts->first > 0 && total < 1) return std::nullopt;
@@ -85,7 +93,8 @@ bool is_dns_label(std::string_view t) {
 
 bool is_trust_domain(std::string_view t) {
   return !t.empty() && t.size() <= 255 && t.front() != '.' && t.back() != '.' &&
-         std::ranges::all_of(t, [](char c) { return lower(c) || digit(c) || c == '-' || c == '.' || c == '_'; });
+         std::ranges::all_of(t,
+                             [](char c) { return lower(c) || digit(c) || c == '-' || c == '.' || c == '_'; });
 }
 
 bool is_ip(std::string_view text) {
@@ -98,11 +107,15 @@ bool is_method(std::string_view t) {
   return !t.empty() && t.size() <= 32 && std::ranges::all_of(t, [](char c) { return tchar(c) && !lower(c); });
 }
 
-bool is_field_name(std::string_view t) { return !t.empty() && t.size() <= 256 && std::ranges::all_of(t, tchar); }
+bool is_field_name(std::string_view t) {
+  return !t.empty() && t.size() <= 256 && std::ranges::all_of(t, tchar);
+}
 
 bool is_path(std::string_view t) {
   if (!t.starts_with('/') || t.size() > 4096) return false;
-  if (!std::ranges::all_of(t, [](char c) { return c > ' ' && c < 0x7f && c != '?' && c != '#' && c != '\\'; })) return false;
+  if (!std::ranges::all_of(t,
+                           [](char c) { return c > ' ' && c < 0x7f && c != '?' && c != '#' && c != '\\'; }))
+    return false;
   if (t.contains("//")) return false;
   std::string slashed = std::string(t) + "/";
   return !slashed.contains("/./") && !slashed.contains("/../");
@@ -149,7 +162,8 @@ std::optional<RequestText> parse_request(std::string_view text) {
   size_t slash = url.find('/');
   r.host = url.substr(0, slash);
   r.path = slash == std::string_view::npos ? "/" : std::string(url.substr(slash, url.find('?') - slash));
-  if (r.host.empty() || r.host.find_first_of(" ?#@") != std::string::npos || !is_path(r.path)) return std::nullopt;
+  if (r.host.empty() || r.host.find_first_of(" ?#@") != std::string::npos || !is_path(r.path))
+    return std::nullopt;
   return r;
 }
 

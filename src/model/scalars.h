@@ -24,8 +24,8 @@ std::optional<double> parse_rate(std::string_view text);
 bool is_dns_label(std::string_view text);
 bool is_trust_domain(std::string_view text);
 bool is_ip(std::string_view text);
-bool is_method(std::string_view text);       // RFC 9110 token without lower-case letters
-bool is_field_name(std::string_view text);   // RFC 9110 token
+bool is_method(std::string_view text);      // RFC 9110 token without lower-case letters
+bool is_field_name(std::string_view text);  // RFC 9110 token
 // Begins with /, is printable ASCII without space, query or fragment, and is normalised as http/ normalises what it matches.
 bool is_path(std::string_view text);
 bool is_path_pattern(std::string_view text);

@@ -7,7 +7,9 @@
 namespace meshd::model {
 namespace {
 
-Json pattern(const char* regex) { return Json(JsonObject{{"type", json("string")}, {"pattern", json(regex)}}); }
+Json pattern(const char* regex) {
+  return Json(JsonObject{{"type", json("string")}, {"pattern", json(regex)}});
+}
 constexpr const char* kLabel = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
 constexpr const char* kDuration = "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$";
 
@@ -22,7 +24,9 @@ Json words_of(const Key& key) {
   return Json(JsonObject{{"enum", Json(std::move(words))}});
 }
 
-Json scalar_text() { return Json(JsonObject{{"type", Json(JsonArray{json("string"), json("number"), json("boolean")})}}); }
+Json scalar_text() {
+  return Json(JsonObject{{"type", Json(JsonArray{json("string"), json("number"), json("boolean")})}});
+}
 
 Json map_schema(std::string_view path);
 
@@ -41,7 +45,8 @@ Json type_schema(const Key& key) {
       if (const Key* row = find_key(path + "[]")) out["items"] = type_schema(*row);
       return Json(std::move(out));
     }
-    case Type::words: return Json(JsonObject{{"type", json("object")}, {"additionalProperties", scalar_text()}});
+    case Type::words:
+      return Json(JsonObject{{"type", json("object")}, {"additionalProperties", scalar_text()}});
     case Type::name: return pattern(kLabel);
     case Type::services: return one_or_list(pattern(kLabel));
     case Type::trust_domain: return pattern("^[a-z0-9_-]([a-z0-9._-]*[a-z0-9_-])?$");
@@ -60,7 +65,8 @@ Json type_schema(const Key& key) {
     case Type::path: return pattern("^/");
     case Type::patterns: return one_or_list(pattern("^/"));
     case Type::status: return Json(JsonObject{{"type", Json(JsonArray{json("string"), json("integer")})}});
-    case Type::principals: return one_or_list(pattern("^(\\*|((service|node)/)?[a-z0-9]([-a-z0-9]*[a-z0-9])?)$"));
+    case Type::principals:
+      return one_or_list(pattern("^(\\*|((service|node)/)?[a-z0-9]([-a-z0-9]*[a-z0-9])?)$"));
     case Type::texts: return one_or_list(scalar_text());
     case Type::address: return pattern(":[0-9]+$");
     case Type::ip: return Json(JsonObject{{"type", json("string")}});
@@ -80,9 +86,12 @@ Json with_docs(const Key& key) {
   }
   object["description"] = json(doc);
   if (!key.fallback.empty() && !required(key)) {
-    if (key.type == Type::integer) object["default"] = json(int64_t{std::stoll(std::string(key.fallback))});
-    else if (key.type == Type::flag) object["default"] = Json(key.fallback == "true");
-    else object["default"] = json(key.fallback);
+    if (key.type == Type::integer)
+      object["default"] = json(int64_t{std::stoll(std::string(key.fallback))});
+    else if (key.type == Type::flag)
+      object["default"] = Json(key.fallback == "true");
+    else
+      object["default"] = json(key.fallback);
   }
   return out;
 }
@@ -95,7 +104,9 @@ Json map_schema(std::string_view path) {
     if (required(*key)) needed.push_back(json(leaf(*key)));
   }
   // A map may be written as nothing: `tcp:`.
-  JsonObject out{{"type", Json(JsonArray{json("object"), json("null")})}, {"additionalProperties", Json(false)}, {"properties", Json(std::move(properties))}};
+  JsonObject out{{"type", Json(JsonArray{json("object"), json("null")})},
+                 {"additionalProperties", Json(false)},
+                 {"properties", Json(std::move(properties))}};
   if (!needed.empty()) out["required"] = Json(std::move(needed));
   return Json(std::move(out));
 }

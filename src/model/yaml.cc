@@ -95,8 +95,8 @@ class Builder {
     if (!diag_) return fail(md::syntax, {}, "out of memory");
     fy_diag_set_collect_errors(diag_.get(), true);
     fy_parse_cfg config{};
-    config.flags = static_cast<fy_parse_cfg_flags>(FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DISABLE_MMAP_OPT | FYPCF_JSON_NONE |
-                                                   FYPCF_DEFAULT_VERSION_1_2);
+    config.flags = static_cast<fy_parse_cfg_flags>(FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DISABLE_MMAP_OPT |
+                                                   FYPCF_JSON_NONE | FYPCF_DEFAULT_VERSION_1_2);
     config.diag = diag_.get();
     parser_.reset(fy_parser_create(&config));
     if (!parser_ || fy_parser_set_string(parser_.get(), text_.data(), text_.size()) != 0)
@@ -150,7 +150,8 @@ class Builder {
     void* it = nullptr;
     if (fy_diag_error* e = fy_diag_errors_iterate(diag_.get(), &it)) {
       SourcePos at;
-      if (e->line > 0 && e->column > 0) at = {static_cast<uint32_t>(e->line), static_cast<uint32_t>(e->column)};
+      if (e->line > 0 && e->column > 0)
+        at = {static_cast<uint32_t>(e->line), static_cast<uint32_t>(e->column)};
       fail(md::syntax, at, std::string("this is not YAML: ") + (e->msg ? e->msg : "unreadable"));
       return true;
     }
@@ -183,12 +184,17 @@ class Builder {
 
   bool plain_yaml(fy_event* event, fy_event_type type) {
     const char* what = nullptr;
-    if (type == FYET_ALIAS) what = "an alias (*name)";
-    else if (fy_event_get_anchor_token(event)) what = "an anchor (&name)";
-    else if (fy_event_get_tag_token(event)) what = "a tag (!name)";
-    else if (type != FYET_SCALAR && type != FYET_MAPPING_START && type != FYET_SEQUENCE_START) what = "an unexpected value";
+    if (type == FYET_ALIAS)
+      what = "an alias (*name)";
+    else if (fy_event_get_anchor_token(event))
+      what = "an anchor (&name)";
+    else if (fy_event_get_tag_token(event))
+      what = "a tag (!name)";
+    else if (type != FYET_SCALAR && type != FYET_MAPPING_START && type != FYET_SEQUENCE_START)
+      what = "an unexpected value";
     if (!what) return true;
-    fail(md::yaml_feature, last_, std::string(what) + " is not accepted here; write the value out, or put it in quotes");
+    fail(md::yaml_feature, last_,
+         std::string(what) + " is not accepted here; write the value out, or put it in quotes");
     return false;
   }
 
@@ -199,10 +205,13 @@ class Builder {
     if (data) out.text.assign(data, size);
     out.quoted = token && fy_scalar_token_get_style(token) != FYSS_PLAIN;
     const fy_mark* end = fy_event_end_mark(event);
-    if (end && static_cast<uint32_t>(end->line + 1) == out.at.line && static_cast<uint32_t>(end->column + 1) > out.at.column)
+    if (end && static_cast<uint32_t>(end->line + 1) == out.at.line &&
+        static_cast<uint32_t>(end->column + 1) > out.at.column)
       out.length = static_cast<uint32_t>(end->column + 1) - out.at.column;
     // The marks of a quoted scalar stand inside its quotes.
-    if (token && (fy_scalar_token_get_style(token) == FYSS_SINGLE_QUOTED || fy_scalar_token_get_style(token) == FYSS_DOUBLE_QUOTED) &&
+    if (token &&
+        (fy_scalar_token_get_style(token) == FYSS_SINGLE_QUOTED ||
+         fy_scalar_token_get_style(token) == FYSS_DOUBLE_QUOTED) &&
         out.at.column > 1 && !starts_with_quote(out.at)) {
       --out.at.column;
       out.length += out.text.empty() ? 1 : 2;
@@ -219,7 +228,8 @@ class Builder {
       ++line_;
     }
     size_t i = line_start_;
-    for (uint32_t column = 1; column < at.column && i < text_.size(); ++column) i += std::max<size_t>(1, utf8_length(text_, i));
+    for (uint32_t column = 1; column < at.column && i < text_.size(); ++column)
+      i += std::max<size_t>(1, utf8_length(text_, i));
     return i < text_.size() && (text_[i] == '"' || text_[i] == '\'');
   }
 
@@ -246,7 +256,9 @@ class Builder {
       if (pair.value.at.line == 0) pair.value.at = pair.key.at;
       auto [first, fresh] = seen.emplace(pair.key.text, pair.key.at.line);
       if (!fresh) {
-        findings_.error(md::duplicate_key, pair.key.at, pair.key.length, "key " + model::quoted(pair.key.text) + " stands twice")
+        findings_
+            .error(md::duplicate_key, pair.key.at, pair.key.length,
+                   "key " + model::quoted(pair.key.text) + " stands twice")
             .hint = "first at line " + std::to_string(first->second);
         continue;
       }
@@ -290,7 +302,8 @@ class Builder {
 std::optional<YamlNode> parse_yaml(std::string_view text, Findings& findings) {
   if (text.size() > kConfigBytesMax) {
     findings.error(md::not_text, {}, 1,
-                   "the file has " + std::to_string(text.size()) + " bytes; at most " + std::to_string(kConfigBytesMax) + " are read");
+                   "the file has " + std::to_string(text.size()) + " bytes; at most " +
+                       std::to_string(kConfigBytesMax) + " are read");
     return std::nullopt;
   }
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte order mark says nothing

@@ -22,15 +22,17 @@ struct YamlPair;
 
 struct YamlNode {
   enum Kind : uint8_t { scalar, map, list } kind = scalar;
-  std::string text;      // of a scalar, decoded
-  bool quoted = false;   // "1" is text, 1 is a number
+  std::string text;     // of a scalar, decoded
+  bool quoted = false;  // "1" is text, 1 is a number
   SourcePos at;
-  uint32_t length = 1;   // characters on its first line, for carets
+  uint32_t length = 1;  // characters on its first line, for carets
   std::vector<YamlPair> pairs;
   std::vector<YamlNode> items;
 
   // Written as nothing, ~ or null.
-  bool is_null() const { return kind == scalar && !quoted && (text.empty() || text == "~" || text == "null"); }
+  bool is_null() const {
+    return kind == scalar && !quoted && (text.empty() || text == "~" || text == "null");
+  }
   // The value of `key` in a map; null: none.
   const YamlNode* find(std::string_view key) const;
   const YamlPair* pair(std::string_view key) const;

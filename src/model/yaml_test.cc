@@ -4,8 +4,7 @@
 #include "base/random.h"
 #include "model/yaml.h"
 
-using namespace meshd;
-using namespace meshd::model;
+namespace meshd::model {
 
 namespace {
 
@@ -102,7 +101,8 @@ TEST_CASE("depth, size and number of values are bounded") {
 TEST_CASE("random bytes and mutated YAML never crash the parser") {
   FastRandom random(1);
   const std::string seed =
-      "services:\n  web: { port: 80, tags: {a: 'b'} }\n  db:\n    - x\n    - |\n      text\n    - \"q\\\"\"\nroutes: [a, [b], {c: d}]\n# end\n";
+      "services:\n  web: { port: 80, tags: {a: 'b'} }\n  db:\n    - x\n    - |\n      text\n    - "
+      "\"q\\\"\"\nroutes: [a, [b], {c: d}]\n# end\n";
   const std::string_view alphabet = "{}[],:-?&*!|>'\"%@`# \n\t~ab\\.é";
   for (int round = 0; round < 20'000; ++round) {
     std::string text = seed;
@@ -119,3 +119,5 @@ TEST_CASE("random bytes and mutated YAML never crash the parser") {
     REQUIRE((p.tree.has_value() || !p.found.empty()));
   }
 }
+
+}  // namespace meshd::model

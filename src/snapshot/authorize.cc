@@ -25,9 +25,11 @@ bool holds(const PolicyRule& rule, const RequestFacts& facts) {
   if (rule.methods.empty() && rule.paths.empty()) return true;
   // Opaque TCP shows no method and no path: what cannot be looked at is not allowed by them, and is denied by them.
   if (!facts.is_http()) return rule.effect == Effect::deny;
-  if (!rule.methods.empty() && std::ranges::find(rule.methods, facts.method) == rule.methods.end()) return false;
-  return rule.paths.empty() ||
-         std::ranges::any_of(rule.paths, [&](const std::string& p) { return path_matches_pattern(facts.path, p); });
+  if (!rule.methods.empty() && std::ranges::find(rule.methods, facts.method) == rule.methods.end())
+    return false;
+  return rule.paths.empty() || std::ranges::any_of(rule.paths, [&](const std::string& p) {
+           return path_matches_pattern(facts.path, p);
+         });
 }
 
 struct First {

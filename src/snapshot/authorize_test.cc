@@ -3,8 +3,7 @@
 
 #include "snapshot/testing.h"
 
-using namespace meshd;
-using namespace meshd::testing;
+namespace meshd::testing {
 
 namespace {
 
@@ -56,7 +55,8 @@ TEST_CASE("deny rules come before allow rules, and those before the default") {
       // Opaque TCP: no method, no path.
       {{.from = "web", .method = "", .path = "", .host = "db"}, "allow rule=web-to-db at meshd.yaml:13:7"},
       {{.from = "api", .method = "", .path = "", .host = "db"}, "deny default at meshd.yaml:6:3"},
-      {{.from = "node/n2", .method = "", .path = "", .host = "db"}, "deny rule=n2-no-delete at meshd.yaml:15:7"},
+      {{.from = "node/n2", .method = "", .path = "", .host = "db"},
+       "deny rule=n2-no-delete at meshd.yaml:15:7"},
   };
   for (const auto& c : cases) {
     INFO(c.request.from << " " << c.request.method << " " << c.request.host << c.request.path);
@@ -70,7 +70,9 @@ TEST_CASE("without any policy everything is denied") {
 }
 
 TEST_CASE("with default allow a deny of everyone also stops callers without identity") {
-  auto s = snapshot_of("services: { web: {} }\npolicy: { default: allow, rules: [{ name: none, deny: { from: \"*\", paths: [/x] } }] }\n");
+  auto s = snapshot_of(
+      "services: { web: {} }\npolicy: { default: allow, rules: [{ name: none, deny: { from: \"*\", paths: "
+      "[/x] } }] }\n");
   CHECK(verdict(*s, Request{.from = "", .path = "/x"}).starts_with("deny rule=none"));
   CHECK(verdict(*s, Request{.from = "web", .path = "/x"}).starts_with("deny rule=none"));
   CHECK(verdict(*s, Request{.from = "", .path = "/y"}).starts_with("allow default"));
@@ -106,13 +108,33 @@ TEST_CASE("path patterns match by segment") {
     const char *pattern, *path;
     bool holds;
   } const cases[] = {
-      {"/a", "/a", true},          {"/a", "/a/", false},       {"/a", "/ab", false},         {"/", "/", true},
-      {"/debug/**", "/debug", true}, {"/debug/**", "/debug/", true}, {"/debug/**", "/debug/x/y", true}, {"/debug/**", "/debugx", false},
-      {"/**", "/", true},          {"/**", "/x/y", true},      {"/*", "/", true},            {"/*", "/x", true},
-      {"/*", "/x/y", false},       {"/*/x", "/a/x", true},     {"/*/x", "/a/b/x", false},    {"/**/x", "/a/b/x", true},
-      {"/**/x", "/x", true},       {"/**/x", "/a/xx", false},  {"/a/**/b/**/c", "/a/1/b/2/3/c", true}, {"/a/**/b/**/c", "/a/1/2/c", false},
-      {"/v*/x", "/v1/x", true},    {"/v*/x", "/w1/x", false},  {"/*.css", "/a.css", true},   {"/*a*b*", "/xaybz", true},
-      {"/*a*b*", "/xbya", false},  {"/a/**", "*", false},      {"/a", "", false},
+      {"/a", "/a", true},
+      {"/a", "/a/", false},
+      {"/a", "/ab", false},
+      {"/", "/", true},
+      {"/debug/**", "/debug", true},
+      {"/debug/**", "/debug/", true},
+      {"/debug/**", "/debug/x/y", true},
+      {"/debug/**", "/debugx", false},
+      {"/**", "/", true},
+      {"/**", "/x/y", true},
+      {"/*", "/", true},
+      {"/*", "/x", true},
+      {"/*", "/x/y", false},
+      {"/*/x", "/a/x", true},
+      {"/*/x", "/a/b/x", false},
+      {"/**/x", "/a/b/x", true},
+      {"/**/x", "/x", true},
+      {"/**/x", "/a/xx", false},
+      {"/a/**/b/**/c", "/a/1/b/2/3/c", true},
+      {"/a/**/b/**/c", "/a/1/2/c", false},
+      {"/v*/x", "/v1/x", true},
+      {"/v*/x", "/w1/x", false},
+      {"/*.css", "/a.css", true},
+      {"/*a*b*", "/xaybz", true},
+      {"/*a*b*", "/xbya", false},
+      {"/a/**", "*", false},
+      {"/a", "", false},
   };
   for (const auto& c : cases) {
     INFO(c.pattern << " on " << c.path);
@@ -126,3 +148,5 @@ TEST_CASE("a hostile path costs no more than its length") {
   for (int i = 0; i < 30; ++i) pattern += "**/a*a*a*b/";
   CHECK_FALSE(path_matches_pattern(path, pattern));
 }
+
+}  // namespace meshd::testing

@@ -15,11 +15,13 @@ constexpr int64_t kVersion = 1;
 
 std::string encode_object(const Object& object) {
   // The object's JSON is canonical already; it is put in as it is.
-  return "{\"json\":" + object.json + ",\"kind\":" + to_text(json(object.kind)) + ",\"name\":" + to_text(json(object.name)) + "}";
+  return "{\"json\":" + object.json + ",\"kind\":" + to_text(json(object.kind)) +
+         ",\"name\":" + to_text(json(object.name)) + "}";
 }
 
 Outcome<Object> decode_object(std::string_view line) {
-  if (line.size() > kControlLineMax) return fail(Errc::limit, "an object of more than " + std::to_string(kControlLineMax) + " bytes");
+  if (line.size() > kControlLineMax)
+    return fail(Errc::limit, "an object of more than " + std::to_string(kControlLineMax) + " bytes");
   auto j = parse_json(line);
   if (!j) return fail(j.error());
   Object out{text_of(*j, "kind"), text_of(*j, "name"), {}};
@@ -49,9 +51,12 @@ Outcome<StoredSnapshot> decode_snapshot(std::string_view text) {
   };
   if (!text.ends_with('\n')) return fail(Errc::invalid_argument, "the snapshot is cut short");
   auto header = parse_json(next_line());
-  if (!header || text_of(*header, "format") != kFormat) return fail(Errc::invalid_argument, "this is not a snapshot");
+  if (!header || text_of(*header, "format") != kFormat)
+    return fail(Errc::invalid_argument, "this is not a snapshot");
   int64_t version = int_of(*header, "version");
-  if (version != kVersion) return fail(Errc::unsupported_version, "snapshot format " + std::to_string(version) + "; this version reads " + std::to_string(kVersion));
+  if (version != kVersion)
+    return fail(Errc::unsupported_version, "snapshot format " + std::to_string(version) +
+                                               "; this version reads " + std::to_string(kVersion));
   StoredSnapshot out;
   int64_t revision = int_of(*header, "revision", -1), objects = int_of(*header, "objects", -1);
   if (revision < 0 || objects < 0) return fail(Errc::invalid_argument, "the snapshot's header is damaged");
@@ -61,7 +66,8 @@ Outcome<StoredSnapshot> decode_snapshot(std::string_view text) {
     if (!o) return fail(o.error());
     out.objects.push_back(std::move(*o));
   }
-  if (out.objects.size() != static_cast<size_t>(objects)) return fail(Errc::invalid_argument, "the snapshot is cut short");
+  if (out.objects.size() != static_cast<size_t>(objects))
+    return fail(Errc::invalid_argument, "the snapshot is cut short");
   return out;
 }
 

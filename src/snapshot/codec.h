@@ -38,7 +38,7 @@ struct ObjectKey {
   friend bool operator==(const ObjectKey&, const ObjectKey&) = default;
 };
 struct Delta {
-  std::vector<Object> changed;     // new or different
+  std::vector<Object> changed;  // new or different
   std::vector<ObjectKey> removed;
   bool empty() const { return changed.empty() && removed.empty(); }
 };

@@ -8,8 +8,7 @@
 #include "snapshot/codec.h"
 #include "snapshot/testing.h"
 
-using namespace meshd;
-using namespace meshd::testing;
+namespace meshd::testing {
 
 namespace {
 
@@ -22,13 +21,18 @@ std::vector<Object> objects_of(std::string_view yaml) { return to_objects(model_
 
 // A file with every kind of match and principal.
 const char* kRich =
-    "services: { web: { protocol: http, port: 80, listen: 81, balance: { policy: round-robin }, health: { tcp: {} },\n"
-    "    instances: [{ node: n1, port: 1, bind: \"::1\", user: u, cgroup: /c, unit: x, any_local: true, tags: { a: b }, weight: 0 }] } }\n"
+    "services: { web: { protocol: http, port: 80, listen: 81, balance: { policy: round-robin }, health: { "
+    "tcp: {} },\n"
+    "    instances: [{ node: n1, port: 1, bind: \"::1\", user: u, cgroup: /c, unit: x, any_local: true, "
+    "tags: { a: b }, weight: 0 }] } }\n"
     "routes:\n"
-    "  - { name: a, service: web, match: { path: { exact: /a }, methods: [GET], headers: { x: { prefix: p }, y: { absent: true }, z: { present: true }, w: { exact: \"é\\\"\" } } }, timeout: { request: 0s } }\n"
-    "  - { name: b, service: web, match: { path: { prefix: /b } }, to: [{ tags: { a: b }, weight: 3 }, { weight: 0 }] }\n"
+    "  - { name: a, service: web, match: { path: { exact: /a }, methods: [GET], headers: { x: { prefix: p }, "
+    "y: { absent: true }, z: { present: true }, w: { exact: \"é\\\"\" } } }, timeout: { request: 0s } }\n"
+    "  - { name: b, service: web, match: { path: { prefix: /b } }, to: [{ tags: { a: b }, weight: 3 }, { "
+    "weight: 0 }] }\n"
     "  - { name: c, service: web }\n"
-    "policy: { default: allow, rules: [{ name: r, mode: audit, deny: { from: [\"*\", node/n1, gateway, web], to: [web], methods: [GET], paths: [/x] } }, { name: s, allow: {} }] }\n"
+    "policy: { default: allow, rules: [{ name: r, mode: audit, deny: { from: [\"*\", node/n1, gateway, web], "
+    "to: [web], methods: [GET], paths: [/x] } }, { name: s, allow: {} }] }\n"
     "telemetry: { access_log: { output: none, only: status > 1 } }\n";
 
 }  // namespace
@@ -45,8 +49,10 @@ TEST_CASE("objects carry the whole model, places too") {
     model::Model m = model_of(yaml);
     REQUIRE(back->model.services.size() == m.services.size());
     for (size_t i = 0; i < m.services.size(); ++i) CHECK(back->model.services[i].at == m.services[i].at);
-    for (size_t i = 0; i < m.routes.size(); ++i) CHECK(back->model.routes[i].service_at == m.routes[i].service_at);
-    for (size_t i = 0; i < m.policy.rules.size(); ++i) CHECK(back->model.policy.rules[i].at == m.policy.rules[i].at);
+    for (size_t i = 0; i < m.routes.size(); ++i)
+      CHECK(back->model.routes[i].service_at == m.routes[i].service_at);
+    for (size_t i = 0; i < m.policy.rules.size(); ++i)
+      CHECK(back->model.policy.rules[i].at == m.policy.rules[i].at);
     CHECK(back->model.policy.default_at == m.policy.default_at);
     CHECK(back->model.tests.empty());
   }
@@ -58,7 +64,8 @@ TEST_CASE("a line inserted above changes the layout only") {
   CHECK(d.removed.empty());
   REQUIRE(d.changed.size() == 1);
   CHECK(d.changed[0].kind == "layout");
-  CHECK(from_objects(after)->model.services[0].at.line == from_objects(before)->model.services[0].at.line + 1);
+  CHECK(from_objects(after)->model.services[0].at.line ==
+        from_objects(before)->model.services[0].at.line + 1);
 }
 
 TEST_CASE("a difference applied to the old gives the new") {
@@ -67,7 +74,9 @@ TEST_CASE("a difference applied to the old gives the new") {
     auto list = [&] {
       std::vector<Object> out;
       for (int i = 0; i < 20; ++i)
-        if (random.below(2)) out.push_back({i < 10 ? "route" : "service", "x" + std::to_string(i), "{\"v\":" + std::to_string(random.below(3)) + "}"});
+        if (random.below(2))
+          out.push_back({i < 10 ? "route" : "service", "x" + std::to_string(i),
+                         "{\"v\":" + std::to_string(random.below(3)) + "}"});
       std::ranges::sort(out, {}, [](const Object& o) { return std::pair(o.kind, o.name); });
       return out;
     };
@@ -101,7 +110,9 @@ TEST_CASE("a stored snapshot reads back, and damage is found") {
 
 TEST_CASE("objects that do not fit together are refused with their name") {
   auto objects = objects_of(kRich);
-  auto find = [](std::vector<Object>& list, std::string_view kind) -> Object& { return *std::ranges::find(list, kind, &Object::kind); };
+  auto find = [](std::vector<Object>& list, std::string_view kind) -> Object& {
+    return *std::ranges::find(list, kind, &Object::kind);
+  };
   struct {
     const char* kind;
     const char *from, *to;  // in its JSON
@@ -139,9 +150,12 @@ TEST_CASE("damaged snapshots never crash the decoder") {
   const std::string text = encode_snapshot({Revision{1}, objects_of(kRich)});
   for (int round = 0; round < 3000; ++round) {
     std::string t = text;
-    for (uint32_t n = random.below(4) + 1; n--;) t[random.below(static_cast<uint32_t>(t.size()))] = static_cast<char>(random.below(256));
+    for (uint32_t n = random.below(4) + 1; n--;)
+      t[random.below(static_cast<uint32_t>(t.size()))] = static_cast<char>(random.below(256));
     auto s = decode_snapshot(t);
     if (s)
       if (auto d = from_objects(s->objects)) compile(d->model, d->nodes, s->revision);
   }
 }
+
+}  // namespace meshd::testing

@@ -10,7 +10,8 @@
 
 namespace meshd {
 
-EndpointId endpoint_id(std::string_view service, std::string_view node, std::string_view address, uint16_t port) {
+EndpointId endpoint_id(std::string_view service, std::string_view node, std::string_view address,
+                       uint16_t port) {
   // FNV-1a over the parts with a separator that none of them holds, then a finalizer (splitmix64) to spread it.
   uint64_t h = 0xcbf29ce484222325;
   auto add = [&h](std::string_view bytes) {
@@ -38,7 +39,8 @@ class Compiler {
 
   void nodes() {
     for (const NodeInfo& n : s_->nodes)
-      if (!s_->node_by_name_.emplace(n.name, &n).second) quarantine("node", n.name, "two nodes of this name", {});
+      if (!s_->node_by_name_.emplace(n.name, &n).second)
+        quarantine("node", n.name, "two nodes of this name", {});
   }
 
   void services() {
@@ -60,7 +62,8 @@ class Compiler {
       e.at = service.at;
       endpoints(service, e);
       if (e.listen && !s_->by_listen_.emplace(e.listen, &e).second) {
-        quarantine("service", e.name, "port " + std::to_string(e.listen) + " is another service's listener", service.listen_at);
+        quarantine("service", e.name, "port " + std::to_string(e.listen) + " is another service's listener",
+                   service.listen_at);
         e.listen = 0;
       }
       s_->services.push_back(std::move(entry));
@@ -81,7 +84,8 @@ class Compiler {
   void routes() {
     std::unordered_map<std::string_view, std::vector<const model::Route*>> of_service;
     for (const model::Route& r : s_->model.routes) {
-      if (!s_->service(r.service)) quarantine("route", r.name, "there is no service " + r.service, r.service_at);
+      if (!s_->service(r.service))
+        quarantine("route", r.name, "there is no service " + r.service, r.service_at);
       of_service[r.service].push_back(&r);
     }
     for (const auto& entry : s_->services) {
@@ -170,7 +174,8 @@ class Compiler {
     for (const model::RouteTo& to : r.to) {
       out.to.push_back(destination(to, e));
       // Endpoints of nodes that have not joined still show that the tags mean something.
-      if (!to.tags.empty() && std::ranges::none_of(e.endpoints, [&](const Endpoint& p) { return has_tags(p, to.tags); })) {
+      if (!to.tags.empty() &&
+          std::ranges::none_of(e.endpoints, [&](const Endpoint& p) { return has_tags(p, to.tags); })) {
         const auto& [key, value] = *to.tags.begin();
         out.status = "no instance of " + e.name + " has the tag " + key + ": " + value;
       }

@@ -3,8 +3,7 @@
 
 #include "snapshot/testing.h"
 
-using namespace meshd;
-using namespace meshd::testing;
+namespace meshd::testing {
 
 namespace {
 
@@ -20,7 +19,8 @@ const char* kYaml =
     "  db: { protocol: tcp, listen: 5432, instances: [{ address: \"10.7.0.1:5432\" }] }\n"
     "  batch: { instances: [{ node: n1, any_local: true }] }\n"
     "routes:\n"
-    "  - { name: v3-only, service: web, match: { headers: { x: { present: true } } }, to: [{ tags: { version: v3 } }] }\n"
+    "  - { name: v3-only, service: web, match: { headers: { x: { present: true } } }, to: [{ tags: { "
+    "version: v3 } }] }\n"
     "  - { name: rest, service: web }\n";
 
 }  // namespace
@@ -30,11 +30,13 @@ TEST_CASE("a service is found by its name, by host in all its forms, and by list
   const ServiceEntry* web = s->service("web");
   REQUIRE(web);
   CHECK(web->spiffe_id == "spiffe://mesh.mesh/ns/default/sa/web");
-  for (const char* host : {"web", "WEB", "web:15080", "web.default", "web.mesh.internal", "Web.Default.Mesh.Internal.:80", "web."}) {
+  for (const char* host : {"web", "WEB", "web:15080", "web.default", "web.mesh.internal",
+                           "Web.Default.Mesh.Internal.:80", "web."}) {
     INFO(host);
     CHECK(s->service_for_host(host) == web);
   }
-  for (const char* host : {"", ".", "web..", "web.other", "web.mesh.internal.x", "x.web", "[::1]:80", "nix"}) {
+  for (const char* host :
+       {"", ".", "web..", "web.other", "web.mesh.internal.x", "x.web", "[::1]:80", "nix"}) {
     INFO(host);
     CHECK(s->service_for_host(host) == nullptr);
   }
@@ -99,9 +101,12 @@ TEST_CASE("a node sees what is placed on it") {
 
 TEST_CASE("what does not resolve is quarantined and denies; the rest goes on") {
   auto m = model_of(
-      "services: { web: { instances: [{ node: n1, port: 1, tags: { v: a } }] }, api: { instances: [{ node: n1, port: 2 }] } }\n"
-      "routes: [{ name: lost, service: web, match: { path: { prefix: /x } }, to: [{ tags: { v: a } }] }, { name: rest, service: web }]\n"
-      "policy: { rules: [{ name: partly, allow: { from: api, to: [web, api] } }, { name: still, deny: { to: [web, api], paths: [/x/**] } }, { name: ok, allow: { from: web, to: web } }] }\n");
+      "services: { web: { instances: [{ node: n1, port: 1, tags: { v: a } }] }, api: { instances: [{ node: "
+      "n1, port: 2 }] } }\n"
+      "routes: [{ name: lost, service: web, match: { path: { prefix: /x } }, to: [{ tags: { v: a } }] }, { "
+      "name: rest, service: web }]\n"
+      "policy: { rules: [{ name: partly, allow: { from: api, to: [web, api] } }, { name: still, deny: { to: "
+      "[web, api], paths: [/x/**] } }, { name: ok, allow: { from: web, to: web } }] }\n");
   // As a server of another version, or a damaged store, might send it.
   m.routes[0].to[0].tags["v"] = "gone";
   m.policy.rules[0].to[1].service = "gone";
@@ -131,3 +136,5 @@ TEST_CASE("a service without routes has one that takes everything") {
   CHECK(r.timeout == std::chrono::seconds(10));
   CHECK(route_text(*s, r) == "route=- at meshd.yaml:1:13");
 }
+
+}  // namespace meshd::testing

@@ -24,12 +24,14 @@ std::string place(const Snapshot& snapshot, SourcePos at) {
 }  // namespace
 
 std::string policy_text(const Snapshot& snapshot, const Authorization& authorization) {
-  return (authorization.rule ? "rule=" + authorization.rule->name : "default") + place(snapshot, authorization.at);
+  return (authorization.rule ? "rule=" + authorization.rule->name : "default") +
+         place(snapshot, authorization.at);
 }
 
 std::string route_text(const Snapshot& snapshot, const Routing& routing) {
   if (!routing.route) return "route=-";
-  return "route=" + (routing.route->name.empty() ? "-" : routing.route->name) + place(snapshot, routing.route->at);
+  return "route=" + (routing.route->name.empty() ? "-" : routing.route->name) +
+         place(snapshot, routing.route->at);
 }
 
 }  // namespace meshd

@@ -28,7 +28,9 @@ class FieldLookup {
              std::is_invocable_r_v<std::optional<std::string_view>, F&, std::string_view>)
   FieldLookup(F& f)  // NOLINT: implicit on purpose
       : object_(const_cast<void*>(static_cast<const void*>(std::addressof(f)))),
-        call_([](void* o, std::string_view name) -> std::optional<std::string_view> { return (*static_cast<F*>(o))(name); }) {}
+        call_([](void* o, std::string_view name) -> std::optional<std::string_view> {
+          return (*static_cast<F*>(o))(name);
+        }) {}
   std::optional<std::string_view> operator()(std::string_view name) const {
     return call_ ? call_(object_, name) : std::nullopt;
   }
@@ -43,10 +45,10 @@ struct RequestFacts {
   const ServiceEntry* to = nullptr;  // by listener or tunnel; null: decide() finds it by `host`
   PrincipalId from = kNobody;        // of the same snapshot
   std::string_view method;
-  std::string_view path;             // normalised by http/, without query
+  std::string_view path;  // normalised by http/, without query
   std::string_view host;
   FieldLookup headers;
-  uint64_t random = 0;               // uniform; chooses the arm of a split
+  uint64_t random = 0;  // uniform; chooses the arm of a split
   bool is_http() const { return !method.empty(); }
 };
 
@@ -85,7 +87,7 @@ struct Decision {
   const ServiceEntry* service = nullptr;  // null: no service of that name (reason not_found)
   Authorization policy;
   Routing routing;
-  Errc reason = Errc::not_found;          // ok only if the request may go to one of the candidates
+  Errc reason = Errc::not_found;  // ok only if the request may go to one of the candidates
   bool ok() const { return reason == Errc::ok; }
 };
 Decision decide(const Snapshot& snapshot, const RequestFacts& facts);

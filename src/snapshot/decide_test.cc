@@ -5,9 +5,6 @@
 
 #include "snapshot/testing.h"
 
-using namespace meshd;
-using namespace meshd::testing;
-
 namespace {
 thread_local size_t allocations = 0;
 }
@@ -21,16 +18,21 @@ void* operator new(size_t n) {
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, size_t) noexcept { std::free(p); }
 
+namespace meshd::testing {
+
 namespace {
 
 const char* kYaml =
     "services:\n"
-    "  web: { listen: 9080, instances: [{ node: n1, port: 1, tags: { v: a } }, { node: n2, port: 1, tags: { v: b } }] }\n"
+    "  web: { listen: 9080, instances: [{ node: n1, port: 1, tags: { v: a } }, { node: n2, port: 1, tags: { "
+    "v: b } }] }\n"
     "  api: { instances: [] }\n"
     "  db: { protocol: tcp, listen: 5432, instances: [{ address: \"10.0.0.9:5432\" }] }\n"
     "routes:\n"
-    "  - { name: canary, service: web, match: { headers: { x-canary: { exact: \"1\" } } }, to: [{ tags: { v: b } }] }\n"
-    "  - { name: files, service: web, match: { path: { prefix: /files/of/a/long/name/that/needs/no/copy }, methods: [GET] } }\n"
+    "  - { name: canary, service: web, match: { headers: { x-canary: { exact: \"1\" } } }, to: [{ tags: { v: "
+    "b } }] }\n"
+    "  - { name: files, service: web, match: { path: { prefix: /files/of/a/long/name/that/needs/no/copy }, "
+    "methods: [GET] } }\n"
     "  - { name: split, service: web, to: [{ tags: { v: a }, weight: 9 }, { tags: { v: b } }] }\n"
     "policy:\n"
     "  rules:\n"
@@ -92,3 +94,5 @@ TEST_CASE("deciding allocates nothing") {
     CHECK((d.service != nullptr || d.reason == Errc::not_found));
   }
 }
+
+}  // namespace meshd::testing

@@ -11,7 +11,8 @@ std::string make(std::string_view trust_domain, std::string_view ns, std::string
 }
 
 // What follows "spiffe://<td>/ns/<ns>/sa/", or nothing.
-std::optional<std::string_view> account_in(std::string_view trust_domain, std::string_view ns, std::string_view id) {
+std::optional<std::string_view> account_in(std::string_view trust_domain, std::string_view ns,
+                                           std::string_view id) {
   std::string start = make(trust_domain, ns, "");
   if (!id.starts_with(start)) return std::nullopt;
   return id.substr(start.size());

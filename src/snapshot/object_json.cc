@@ -5,7 +5,27 @@
 namespace meshd {
 namespace {
 
-using namespace model;
+using model::AccessLog;
+using model::AccessLogFormat;
+using model::Balance;
+using model::Effect;
+using model::HeaderMatch;
+using model::HeaderMatchKind;
+using model::Health;
+using model::HealthKind;
+using model::Instance;
+using model::Interception;
+using model::Match;
+using model::Model;
+using model::Mtls;
+using model::name_of;
+using model::PathMatch;
+using model::PolicyMode;
+using model::Principal;
+using model::Protocol;
+using model::RouteTo;
+using model::RuleTarget;
+using model::Service;
 
 std::string_view word(HeaderMatchKind kind) {
   switch (kind) {
@@ -114,7 +134,8 @@ Match read_match(const Json& j, In& parent) {
     std::string kind = h.text("kind");
     out.value = h.text("value");
     bool known = false;
-    for (auto k : {HeaderMatchKind::exact, HeaderMatchKind::prefix, HeaderMatchKind::present, HeaderMatchKind::absent})
+    for (auto k :
+         {HeaderMatchKind::exact, HeaderMatchKind::prefix, HeaderMatchKind::present, HeaderMatchKind::absent})
       if (word(k) == kind) out.kind = k, known = true;
     if (!known) h.wrong("kind");
     m.headers.push_back(std::move(out));
@@ -201,7 +222,10 @@ Json write_rule(const model::PolicyRule& r) {
   o.list("from", r.from, [&](const Principal& p) {
     Out item(r.at);
     item.place("at", p.at);
-    item.text(p.kind == Principal::service ? "service" : p.kind == Principal::node ? "node" : "any", p.kind == Principal::any ? "*" : p.name);
+    item.text(p.kind == Principal::service ? "service"
+              : p.kind == Principal::node  ? "node"
+                                           : "any",
+              p.kind == Principal::any ? "*" : p.name);
     return item.done();
   });
   o.list("to", r.to, [&](const RuleTarget& t) {
@@ -227,10 +251,14 @@ model::PolicyRule read_rule(const Json& j, SourcePos at, ReadError& error) {
     In p(item, in.error(), at);
     Principal out;
     out.at = p.place("at");
-    if (p.has("service")) out.name = p.text("service");
-    else if (p.has("node")) out.kind = Principal::node, out.name = p.text("node");
-    else if (p.text("any") == "*") out.kind = Principal::any;
-    else p.wrong("from");
+    if (p.has("service"))
+      out.name = p.text("service");
+    else if (p.has("node"))
+      out.kind = Principal::node, out.name = p.text("node");
+    else if (p.text("any") == "*")
+      out.kind = Principal::any;
+    else
+      p.wrong("from");
     r.from.push_back(std::move(out));
   });
   in.each("to", [&](const Json& item) {

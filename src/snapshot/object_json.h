@@ -70,8 +70,10 @@ struct ReadError {
 class In {
  public:
   In(const Json& j, ReadError& error, SourcePos base = {}) : error_(error), base_(base) {
-    if (j.is<JsonObject>()) rest_ = j.get<JsonObject>();
-    else error_.set("an object is expected");
+    if (j.is<JsonObject>())
+      rest_ = j.get<JsonObject>();
+    else
+      error_.set("an object is expected");
   }
   // Everything must have been taken.
   ~In() {
@@ -107,8 +109,10 @@ class In {
   std::vector<std::string> texts(const char* key) {
     std::vector<std::string> out;
     each(key, [&](const Json& j) {
-      if (j.is<std::string>()) out.push_back(j.get<std::string>());
-      else wrong(key);
+      if (j.is<std::string>())
+        out.push_back(j.get<std::string>());
+      else
+        wrong(key);
     });
     return out;
   }
@@ -116,11 +120,14 @@ class In {
     Json j = take(key);
     model::Tags out;
     if (j.is<picojson::null>()) return out;
-    if (!j.is<JsonObject>()) wrong(key);
+    if (!j.is<JsonObject>())
+      wrong(key);
     else
       for (const auto& [k, v] : j.get<JsonObject>()) {
-        if (v.is<std::string>()) out.emplace(k, v.get<std::string>());
-        else wrong(key);
+        if (v.is<std::string>())
+          out.emplace(k, v.get<std::string>());
+        else
+          wrong(key);
       }
     return out;
   }
@@ -164,7 +171,8 @@ class In {
       const Json& column = j.get<JsonArray>()[1];
       if (line.is<int64_t>() && column.is<int64_t>()) {
         int64_t l = 0;
-        if (!__builtin_add_overflow(line.get<int64_t>(), int64_t{base_.line}, &l) && std::in_range<uint32_t>(l) && std::in_range<uint32_t>(column.get<int64_t>()))
+        if (!__builtin_add_overflow(line.get<int64_t>(), int64_t{base_.line}, &l) &&
+            std::in_range<uint32_t>(l) && std::in_range<uint32_t>(column.get<int64_t>()))
           return {static_cast<uint32_t>(l), static_cast<uint32_t>(column.get<int64_t>())};
       }
     }

@@ -18,7 +18,8 @@ Json place(SourcePos at) { return Json(JsonArray{json(int64_t{at.line}), json(in
 template <class List>
 Json layout_of(const List& values) {
   JsonArray out;
-  for (const auto& v : values) out.push_back(Json(JsonArray{json(v.name), json(int64_t{v.at.line}), json(int64_t{v.at.column})}));
+  for (const auto& v : values)
+    out.push_back(Json(JsonArray{json(v.name), json(int64_t{v.at.line}), json(int64_t{v.at.column})}));
   return Json(std::move(out));
 }
 
@@ -32,10 +33,11 @@ std::vector<Placed> read_layout(In& in, const char* list) {
   in.each(list, [&](const Json& j) {
     if (!j.is<JsonArray>() || j.get<JsonArray>().size() != 3) return in.wrong(list);
     const JsonArray& a = j.get<JsonArray>();
-    if (!a[0].is<std::string>() || !a[1].is<int64_t>() || !a[2].is<int64_t>() || !std::in_range<uint32_t>(a[1].get<int64_t>()) ||
-        !std::in_range<uint32_t>(a[2].get<int64_t>()))
+    if (!a[0].is<std::string>() || !a[1].is<int64_t>() || !a[2].is<int64_t>() ||
+        !std::in_range<uint32_t>(a[1].get<int64_t>()) || !std::in_range<uint32_t>(a[2].get<int64_t>()))
       return in.wrong(list);
-    out.push_back({a[0].get<std::string>(), {static_cast<uint32_t>(a[1].get<int64_t>()), static_cast<uint32_t>(a[2].get<int64_t>())}});
+    out.push_back({a[0].get<std::string>(),
+                   {static_cast<uint32_t>(a[1].get<int64_t>()), static_cast<uint32_t>(a[2].get<int64_t>())}});
   });
   return out;
 }
@@ -48,21 +50,26 @@ Outcome<> read_kind(ByKind& kinds, const char* kind, const std::vector<Placed>& 
   auto& objects = kinds[kind];
   for (const Placed& p : layout) {
     auto it = objects.find(p.name);
-    if (it == objects.end()) return fail(Errc::invalid_argument, std::string(kind) + " " + p.name + " is missing");
+    if (it == objects.end())
+      return fail(Errc::invalid_argument, std::string(kind) + " " + p.name + " is missing");
     auto j = parse_json(it->second->json);
     if (!j) return fail(Errc::invalid_argument, std::string(kind) + " " + p.name + ": " + j.error().what);
     ReadError error;
     if (read(*j, p.at, error) != p.name) error.set("it has another name");
-    if (!error.what.empty()) return fail(Errc::invalid_argument, std::string(kind) + " " + p.name + ": " + error.what);
+    if (!error.what.empty())
+      return fail(Errc::invalid_argument, std::string(kind) + " " + p.name + ": " + error.what);
     objects.erase(it);
   }
-  if (!objects.empty()) return fail(Errc::invalid_argument, std::string(kind) + " " + std::string(objects.begin()->first) + " is not in the layout");
+  if (!objects.empty())
+    return fail(Errc::invalid_argument,
+                std::string(kind) + " " + std::string(objects.begin()->first) + " is not in the layout");
   return {};
 }
 
 Outcome<Json> read_one(ByKind& kinds, const char* kind) {
   auto& objects = kinds[kind];
-  if (objects.size() != 1) return fail(Errc::invalid_argument, std::string("exactly one object of kind ") + kind + " is expected");
+  if (objects.size() != 1)
+    return fail(Errc::invalid_argument, std::string("exactly one object of kind ") + kind + " is expected");
   auto j = parse_json(objects.begin()->second->json);
   if (!j) return fail(Errc::invalid_argument, std::string(kind) + ": " + j.error().what);
   return j;
@@ -72,9 +79,13 @@ Outcome<Json> read_one(ByKind& kinds, const char* kind) {
 
 std::vector<Object> to_objects(const model::Model& m, const std::vector<NodeInfo>& nodes) {
   std::vector<Object> out;
-  auto add = [&](const char* kind, const std::string& name, const Json& j) { out.push_back({kind, name, to_text(j)}); };
+  auto add = [&](const char* kind, const std::string& name, const Json& j) {
+    out.push_back({kind, name, to_text(j)});
+  };
   add("mesh", "mesh", write_mesh(m));
-  JsonObject layout{{"services", layout_of(m.services)}, {"routes", layout_of(m.routes)}, {"rules", layout_of(m.policy.rules)}};
+  JsonObject layout{{"services", layout_of(m.services)},
+                    {"routes", layout_of(m.routes)},
+                    {"rules", layout_of(m.policy.rules)}};
   if (m.policy.default_at.line) layout["policy_default"] = place(m.policy.default_at);
   if (m.telemetry.access_log.at.line) layout["access_log"] = place(m.telemetry.access_log.at);
   add("layout", "layout", Json(std::move(layout)));
@@ -89,10 +100,13 @@ std::vector<Object> to_objects(const model::Model& m, const std::vector<NodeInfo
 Outcome<Desired> from_objects(const std::vector<Object>& objects) {
   ByKind kinds;
   for (const Object& o : objects)
-    if (!kinds[o.kind].emplace(o.name, &o).second) return fail(Errc::invalid_argument, "two objects of kind " + o.kind + " are named " + o.name);
+    if (!kinds[o.kind].emplace(o.name, &o).second)
+      return fail(Errc::invalid_argument, "two objects of kind " + o.kind + " are named " + o.name);
   for (const auto& [kind, list] : kinds)
-    if (kind != "mesh" && kind != "layout" && kind != "node" && kind != "service" && kind != "route" && kind != "rule")
-      return fail(Errc::invalid_argument, "objects of kind " + std::string(kind) + " are unknown to this version");
+    if (kind != "mesh" && kind != "layout" && kind != "node" && kind != "service" && kind != "route" &&
+        kind != "rule")
+      return fail(Errc::invalid_argument,
+                  "objects of kind " + std::string(kind) + " are unknown to this version");
 
   Desired out;
   model::Model& m = out.model;
@@ -118,10 +132,28 @@ Outcome<Desired> from_objects(const std::vector<Object>& objects) {
   std::vector<Placed> nodes;
   for (const auto& [name, object] : kinds["node"]) nodes.push_back({std::string(name), {}});
   auto keep = [](auto& list, auto value) { return list.emplace_back(std::move(value)).name; };
-  if (auto r = read_kind(kinds, "node", nodes, [&](const Json& j, SourcePos, ReadError& e) { return keep(out.nodes, read_node(j, e)); }); !r) return fail(r.error());
-  if (auto r = read_kind(kinds, "service", services, [&](const Json& j, SourcePos at, ReadError& e) { return keep(m.services, read_service(j, at, e)); }); !r) return fail(r.error());
-  if (auto r = read_kind(kinds, "route", routes, [&](const Json& j, SourcePos at, ReadError& e) { return keep(m.routes, read_route(j, at, e)); }); !r) return fail(r.error());
-  if (auto r = read_kind(kinds, "rule", rules, [&](const Json& j, SourcePos at, ReadError& e) { return keep(m.policy.rules, read_rule(j, at, e)); }); !r) return fail(r.error());
+  if (auto r =
+          read_kind(kinds, "node", nodes,
+                    [&](const Json& j, SourcePos, ReadError& e) { return keep(out.nodes, read_node(j, e)); });
+      !r)
+    return fail(r.error());
+  if (auto r = read_kind(kinds, "service", services,
+                         [&](const Json& j, SourcePos at, ReadError& e) {
+                           return keep(m.services, read_service(j, at, e));
+                         });
+      !r)
+    return fail(r.error());
+  if (auto r = read_kind(
+          kinds, "route", routes,
+          [&](const Json& j, SourcePos at, ReadError& e) { return keep(m.routes, read_route(j, at, e)); });
+      !r)
+    return fail(r.error());
+  if (auto r = read_kind(kinds, "rule", rules,
+                         [&](const Json& j, SourcePos at, ReadError& e) {
+                           return keep(m.policy.rules, read_rule(j, at, e));
+                         });
+      !r)
+    return fail(r.error());
   return out;
 }
 

@@ -33,12 +33,15 @@ struct Segments {
   std::string_view rest;
   bool done = false;
 
-  explicit Segments(std::string_view path) : rest(path.starts_with('/') ? path.substr(1) : path), done(path.empty()) {}
+  explicit Segments(std::string_view path)
+      : rest(path.starts_with('/') ? path.substr(1) : path), done(path.empty()) {}
   std::string_view head() const { return rest.substr(0, rest.find('/')); }
   void next() {
     size_t slash = rest.find('/');
-    if (slash == std::string_view::npos) done = true;
-    else rest.remove_prefix(slash + 1);
+    if (slash == std::string_view::npos)
+      done = true;
+    else
+      rest.remove_prefix(slash + 1);
   }
 };
 

@@ -8,17 +8,25 @@
 #include "base/random.h"
 #include "snapshot/testing.h"
 
-using namespace meshd;
-using namespace meshd::testing;
-using namespace meshd::model;
+namespace meshd::testing {
+
+using model::Effect;
+using model::HeaderMatchKind;
+using model::Model;
+using model::PathMatch;
+using model::Policy;
+using model::PolicyMode;
+using model::Principal;
 
 namespace {
 
 std::vector<std::string> segments(const std::string& path) {
   std::vector<std::string> out{""};
   for (char c : path.substr(1)) {
-    if (c == '/') out.emplace_back();
-    else out.back() += c;
+    if (c == '/')
+      out.emplace_back();
+    else
+      out.back() += c;
   }
   return out;
 }
@@ -29,7 +37,8 @@ bool glob(const std::string& t, const std::string& p, size_t i = 0, size_t j = 0
   return i < t.size() && t[i] == p[j] && glob(t, p, i + 1, j + 1);
 }
 
-bool pattern(const std::vector<std::string>& t, const std::vector<std::string>& p, size_t i = 0, size_t j = 0) {
+bool pattern(const std::vector<std::string>& t, const std::vector<std::string>& p, size_t i = 0,
+             size_t j = 0) {
   if (j == p.size()) return i == t.size();
   if (p[j] == "**") return pattern(t, p, i, j + 1) || (i < t.size() && pattern(t, p, i + 1, j));
   return i < t.size() && glob(t[i], p[j]) && pattern(t, p, i + 1, j + 1);
@@ -65,7 +74,8 @@ struct Verdict {
 Verdict judge(const Policy& policy, const Request& q, bool with_audit) {
   for (Effect e : {Effect::deny, Effect::allow})
     for (const auto& r : policy.rules)
-      if (r.effect == e && (with_audit || r.mode == PolicyMode::enforce) && rule_holds(r, q)) return {r.name, e};
+      if (r.effect == e && (with_audit || r.mode == PolicyMode::enforce) && rule_holds(r, q))
+        return {r.name, e};
   return {"default", policy.default_effect};
 }
 
@@ -113,7 +123,8 @@ struct Maker {
   std::string method() { return one_of({"GET", "POST", "DELETE"}); }
   std::string path(const char* extra) {
     std::string out;
-    for (uint32_t n = random.below(4); n--;) out += "/" + (chance(25) && *extra ? std::string(extra) : one_of({"x", "y", "xx"}));
+    for (uint32_t n = random.below(4); n--;)
+      out += "/" + (chance(25) && *extra ? std::string(extra) : one_of({"x", "y", "xx"}));
     if (out.empty() || chance(15)) out += "/";
     return out;
   }
@@ -138,7 +149,9 @@ struct Maker {
       r.match.path_kind = static_cast<PathMatch>(random.below(3));
       if (r.match.path_kind != PathMatch::any) r.match.path = path("");
       if (chance(25)) r.match.methods = {method()};
-      if (chance(30)) r.match.headers.push_back({{}, one_of({"h", "k"}), static_cast<HeaderMatchKind>(random.below(4)), one_of({"1", "2", ""})});
+      if (chance(30))
+        r.match.headers.push_back(
+            {{}, one_of({"h", "k"}), static_cast<HeaderMatchKind>(random.below(4)), one_of({"1", "2", ""})});
       m.routes.push_back(r);
     }
     m.policy.default_effect = chance(70) ? Effect::deny : Effect::allow;
@@ -186,14 +199,17 @@ void compare(int meshes, int requests, uint64_t seed) {
       auto name = [](const meshd::PolicyRule* r) { return r ? r->name : std::string("default"); };
       bool audit = false;
       for (const auto& r : m.policy.rules) audit |= r.name == would.rule && r.mode == PolicyMode::audit;
-      bool same = d.service->name == q.host && d.policy.verdict == v.effect && name(d.policy.rule) == v.rule &&
-                  (d.policy.audit_rule != nullptr) == audit && (!audit || (d.policy.audit_rule->name == would.rule && d.policy.audit_verdict == would.effect)) &&
-                  (d.routing.route ? d.routing.route->name : "none") == route_of(m, q);
+      bool same =
+          d.service->name == q.host && d.policy.verdict == v.effect && name(d.policy.rule) == v.rule &&
+          (d.policy.audit_rule != nullptr) == audit &&
+          (!audit || (d.policy.audit_rule->name == would.rule && d.policy.audit_verdict == would.effect)) &&
+          (d.routing.route ? d.routing.route->name : "none") == route_of(m, q);
       allowed += d.policy.allowed();
       ruled += d.policy.rule != nullptr;
       audited += audit;
       if (!same) {
-        INFO("mesh " << i << " request " << k << ": " << q.from << " → " << q.host << " " << q.method << " " << q.path);
+        INFO("mesh " << i << " request " << k << ": " << q.from << " → " << q.host << " " << q.method << " "
+                     << q.path);
         CHECK(name(d.policy.rule) == v.rule);
         CHECK((d.routing.route ? d.routing.route->name : "none") == route_of(m, q));
         CHECK(name(d.policy.audit_rule) == (audit ? would.rule : "default"));
@@ -212,4 +228,8 @@ void compare(int meshes, int requests, uint64_t seed) {
 }  // namespace
 
 TEST_CASE("decide agrees with a plain reference on random meshes and requests") { compare(1000, 100, 11); }
-TEST_CASE("decide agrees with a plain reference on a million random pairs", "[.long]") { compare(10'000, 100, 12); }
+TEST_CASE("decide agrees with a plain reference on a million random pairs", "[.long]") {
+  compare(10'000, 100, 12);
+}
+
+}  // namespace meshd::testing

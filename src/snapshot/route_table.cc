@@ -61,7 +61,8 @@ struct Cursors {
 
 bool path_has_prefix(std::string_view path, std::string_view prefix) {
   prefix = without_final_slash(prefix);
-  return path.starts_with('/') && path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+  return path.starts_with('/') && path.starts_with(prefix) &&
+         (path.size() == prefix.size() || path[prefix.size()] == '/');
 }
 
 bool matches(const model::Match& m, const RequestFacts& facts) {

@@ -4,16 +4,16 @@
 #include "base/random.h"
 #include "snapshot/testing.h"
 
-using namespace meshd;
-using namespace meshd::testing;
+namespace meshd::testing {
 
 TEST_CASE("a path prefix is matched by segments") {
   struct {
     const char *path, *prefix;
     bool holds;
   } const cases[] = {
-      {"/", "/", true},      {"/x", "/", true},     {"/v2", "/v2", true},   {"/v2/", "/v2", true},  {"/v2/x", "/v2", true}, {"/v2x", "/v2", false},
-      {"/v", "/v2", false},  {"/v2", "/v2/", true}, {"/v2/x", "/v2/", true}, {"/v2x", "/v2/", false}, {"*", "/", false},      {"", "/", false},
+      {"/", "/", true},        {"/x", "/", true},       {"/v2", "/v2", true}, {"/v2/", "/v2", true},
+      {"/v2/x", "/v2", true},  {"/v2x", "/v2", false},  {"/v", "/v2", false}, {"/v2", "/v2/", true},
+      {"/v2/x", "/v2/", true}, {"/v2x", "/v2/", false}, {"*", "/", false},    {"", "/", false},
   };
   for (const auto& c : cases) {
     INFO(c.path << " under " << c.prefix);
@@ -28,8 +28,10 @@ TEST_CASE("the first route in order that matches takes the request") {
       "  - { name: exact, service: web, match: { path: { exact: /a/b } } }\n"
       "  - { name: post, service: web, match: { path: { prefix: /a }, methods: [POST, PUT] } }\n"
       "  - { name: canary, service: web, match: { headers: { X-Canary: { exact: \"1\" } } } }\n"
-      "  - { name: beta, service: web, match: { headers: { x-user: { prefix: beta- }, x-off: { absent: true } } } }\n"
-      "  - { name: seen, service: web, match: { path: { prefix: /s/ }, headers: { x-user: { present: true } } } }\n"
+      "  - { name: beta, service: web, match: { headers: { x-user: { prefix: beta- }, x-off: { absent: true "
+      "} } } }\n"
+      "  - { name: seen, service: web, match: { path: { prefix: /s/ }, headers: { x-user: { present: true } "
+      "} } }\n"
       "  - { name: a, service: web, match: { path: { prefix: /a } } }\n"
       "  - { name: root, service: web, match: { path: { prefix: / } } }\n");
   struct {
@@ -77,8 +79,10 @@ TEST_CASE("opaque TCP meets no condition on HTTP, also not that a field be absen
 
 TEST_CASE("a split follows its weights") {
   auto s = snapshot_of(
-      "services: { web: { instances: [{ node: n1, port: 1, tags: { v: a } }, { node: n2, port: 1, tags: { v: b } }] } }\n"
-      "routes: [{ name: r, service: web, to: [{ tags: { v: a }, weight: 95 }, { tags: { v: b }, weight: 5 }, { weight: 0 }] }]\n");
+      "services: { web: { instances: [{ node: n1, port: 1, tags: { v: a } }, { node: n2, port: 1, tags: { v: "
+      "b } }] } }\n"
+      "routes: [{ name: r, service: web, to: [{ tags: { v: a }, weight: 95 }, { tags: { v: b }, weight: 5 }, "
+      "{ weight: 0 }] }]\n");
   const Route& route = s->service("web")->routes[0];
   FastRandom random(3);
   int counts[3] = {};
@@ -94,7 +98,8 @@ TEST_CASE("the route's timeout comes before the default") {
   auto s = snapshot_of(
       "defaults: { timeout: { request: 4s } }\n"
       "services: { web: { instances: [{ node: n1, port: 1 }] } }\n"
-      "routes: [{ name: a, service: web, match: { path: { prefix: /a } }, timeout: { request: 0s } }, { name: b, service: web }]\n");
+      "routes: [{ name: a, service: web, match: { path: { prefix: /a } }, timeout: { request: 0s } }, { "
+      "name: b, service: web }]\n");
   CHECK(route_request(*s->service("web"), Request{.path = "/a"}.facts(*s)).timeout.count() == 0);
   CHECK(route_request(*s->service("web"), Request{}.facts(*s)).timeout.count() == 4000);
 }
@@ -102,8 +107,11 @@ TEST_CASE("the route's timeout comes before the default") {
 TEST_CASE("prefixes too deep for the index are still found") {
   std::string deep, yaml = "services: { web: { instances: [{ node: n1, port: 1 }] } }\nroutes:\n";
   for (int i = 0; i < 50; ++i) deep += "/s";
-  yaml += "  - { name: deep, service: web, match: { path: { prefix: " + deep + " } } }\n  - { name: rest, service: web }\n";
+  yaml += "  - { name: deep, service: web, match: { path: { prefix: " + deep +
+          " } } }\n  - { name: rest, service: web }\n";
   auto s = snapshot_of(yaml);
   CHECK(route_request(*s->service("web"), Request{.path = deep + "/x"}.facts(*s)).route->name == "deep");
   CHECK(route_request(*s->service("web"), Request{.path = "/s/s"}.facts(*s)).route->name == "rest");
 }
+
+}  // namespace meshd::testing

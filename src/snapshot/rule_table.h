@@ -14,9 +14,9 @@ struct PrincipalId {
   uint32_t value = 0;
   friend auto operator<=>(PrincipalId, PrincipalId) = default;
 };
-inline constexpr PrincipalId kNobody{0};     // no proven identity
-inline constexpr PrincipalId kStranger{1};   // proven, but no rule names it
-inline constexpr PrincipalId kAnyone{2};     // in rules only: `*`
+inline constexpr PrincipalId kNobody{0};    // no proven identity
+inline constexpr PrincipalId kStranger{1};  // proven, but no rule names it
+inline constexpr PrincipalId kAnyone{2};    // in rules only: `*`
 inline constexpr uint32_t kFirstPrincipal = 3;
 
 inline constexpr uint32_t kEveryService = UINT32_MAX;

@@ -26,7 +26,8 @@ const ServiceEntry* Snapshot::service_for_host(std::string_view host) const {
   // Longest name that can be ours: a label of 63 and the longest domain.
   std::array<char, 63 + 1 + 21> lower;
   if (host.empty() || host.size() > lower.size()) return nullptr;
-  for (size_t i = 0; i < host.size(); ++i) lower[i] = host[i] >= 'A' && host[i] <= 'Z' ? static_cast<char>(host[i] + 32) : host[i];
+  for (size_t i = 0; i < host.size(); ++i)
+    lower[i] = host[i] >= 'A' && host[i] <= 'Z' ? static_cast<char>(host[i] + 32) : host[i];
   std::string_view name(lower.data(), host.size());
   size_t dot = name.find('.');
   std::string_view domain = dot == std::string_view::npos ? std::string_view() : name.substr(dot + 1);
@@ -36,7 +37,9 @@ const ServiceEntry* Snapshot::service_for_host(std::string_view host) const {
   return nullptr;
 }
 
-const ServiceEntry* Snapshot::service_for_listen(uint16_t port) const { return find_or_null(by_listen_, port); }
+const ServiceEntry* Snapshot::service_for_listen(uint16_t port) const {
+  return find_or_null(by_listen_, port);
+}
 const NodeInfo* Snapshot::node(std::string_view name) const { return find_or_null(node_by_name_, name); }
 const Endpoint* Snapshot::endpoint(EndpointId id) const { return find_or_null(by_endpoint_, id); }
 

@@ -25,7 +25,7 @@ using std::chrono::milliseconds;
 // What the registry knows of a node.
 struct NodeInfo {
   std::string name;
-  std::string address;      // IP that other nodes dial
+  std::string address;  // IP that other nodes dial
   uint16_t mesh_port = 15008;
   std::string zone;
   friend bool operator==(const NodeInfo&, const NodeInfo&) = default;
@@ -40,14 +40,14 @@ struct Endpoint {
   const ServiceEntry* service = nullptr;
   std::string node;
   std::string zone;
-  std::string address;       // node's address, or the outside address
-  uint16_t mesh_port = 0;    // tunnel port on `address`; 0 outside the mesh
-  std::string app_address;   // where the program listens, as its own node sees it
-  uint16_t port = 0;         // the program's port
+  std::string address;      // node's address, or the outside address
+  uint16_t mesh_port = 0;   // tunnel port on `address`; 0 outside the mesh
+  std::string app_address;  // where the program listens, as its own node sees it
+  uint16_t port = 0;        // the program's port
   model::Tags tags;
-  uint32_t weight = 1;       // always > 0 among candidates
+  uint32_t weight = 1;  // always > 0 among candidates
   SourcePos at;
-  std::string status;        // empty: usable; else why it is quarantined (never a candidate)
+  std::string status;  // empty: usable; else why it is quarantined (never a candidate)
   bool outside() const { return node.empty(); }
 };
 
@@ -62,16 +62,16 @@ struct Destination {
 };
 
 struct Route {
-  std::string name;          // empty: the route a service without routes has
+  std::string name;  // empty: the route a service without routes has
   const ServiceEntry* service = nullptr;
   SourcePos at;
-  uint32_t order = 0;        // place among the service's routes
+  uint32_t order = 0;  // place among the service's routes
   model::Match match;
   std::vector<Destination> to;
   uint64_t weight_total = 0;
-  milliseconds timeout{0};   // of the whole request; 0: none
+  milliseconds timeout{0};  // of the whole request; 0: none
   SourcePos timeout_at;
-  std::string status;        // not empty: quarantined; a request that matches it is refused
+  std::string status;  // not empty: quarantined; a request that matches it is refused
 };
 
 struct PolicyRule {
@@ -79,7 +79,7 @@ struct PolicyRule {
   model::Effect effect = model::Effect::allow;
   model::PolicyMode mode = model::PolicyMode::enforce;
   SourcePos at;
-  uint32_t order = 0;        // place in the file
+  uint32_t order = 0;  // place in the file
   std::vector<std::string> methods;
   std::vector<std::string> paths;
   const model::PolicyRule* source = nullptr;  // as written
@@ -87,15 +87,15 @@ struct PolicyRule {
 
 struct ServiceEntry {
   std::string name;
-  uint32_t index = 0;        // dense, within this snapshot only
-  std::string spiffe_id;     // what the far side must prove
+  uint32_t index = 0;     // dense, within this snapshot only
+  std::string spiffe_id;  // what the far side must prove
   model::Protocol protocol = model::Protocol::http;
   uint16_t port = 0;
-  uint16_t listen = 0;       // explicit listener on every node; 0: none
+  uint16_t listen = 0;                    // explicit listener on every node; 0: none
   const model::Health* health = nullptr;  // null: endpoints count as healthy until they fail
   model::Balance balance = model::Balance::least_request;
-  std::vector<Endpoint> endpoints;        // all, also quarantined ones
-  std::vector<Route> routes;              // in order; never empty: without routes of its own one that takes all
+  std::vector<Endpoint> endpoints;  // all, also quarantined ones
+  std::vector<Route> routes;        // in order; never empty: without routes of its own one that takes all
   RouteTable route_table;
   SourcePos at;
   bool opaque() const { return protocol == model::Protocol::tcp; }
@@ -124,10 +124,10 @@ using ByName = std::unordered_map<std::string, T, StringHash, std::equal_to<>>;
 class Snapshot {
  public:
   Revision revision;
-  model::Model model;                    // without tests; the source of all pointers to model values
-  std::vector<NodeInfo> nodes;           // by name
+  model::Model model;           // without tests; the source of all pointers to model values
+  std::vector<NodeInfo> nodes;  // by name
   std::vector<std::unique_ptr<ServiceEntry>> services;  // in file order
-  std::vector<PolicyRule> rules;         // in file order
+  std::vector<PolicyRule> rules;                        // in file order
   RuleTable rule_table;
   std::vector<Quarantined> quarantined;  // what is refused, and why
 
@@ -167,6 +167,7 @@ using SnapshotPtr = std::shared_ptr<const Snapshot>;
 SnapshotPtr compile(const model::Model& model, const std::vector<NodeInfo>& nodes, Revision revision);
 
 // Stable over snapshots, processes and machines.
-EndpointId endpoint_id(std::string_view service, std::string_view node, std::string_view address, uint16_t port);
+EndpointId endpoint_id(std::string_view service, std::string_view node, std::string_view address,
+                       uint16_t port);
 
 }  // namespace meshd

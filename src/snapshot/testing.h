@@ -21,11 +21,14 @@ inline model::Model model_of(std::string_view yaml) {
 // Nodes n1, n2, … at 10.0.0.1, 10.0.0.2, …
 inline std::vector<NodeInfo> nodes(int n) {
   std::vector<NodeInfo> out;
-  for (int i = 1; i <= n; ++i) out.push_back({"n" + std::to_string(i), "10.0.0." + std::to_string(i), 15008, i % 2 ? "a" : "b"});
+  for (int i = 1; i <= n; ++i)
+    out.push_back({"n" + std::to_string(i), "10.0.0." + std::to_string(i), 15008, i % 2 ? "a" : "b"});
   return out;
 }
 
-inline SnapshotPtr snapshot_of(std::string_view yaml, int node_count = 3) { return compile(model_of(yaml), nodes(node_count), Revision{7}); }
+inline SnapshotPtr snapshot_of(std::string_view yaml, int node_count = 3) {
+  return compile(model_of(yaml), nodes(node_count), Revision{7});
+}
 
 // A request as a test writes it; keeps what the facts borrow.
 struct Request {
@@ -42,8 +45,10 @@ struct Request {
     RequestFacts f;
     std::string id;
     const std::string& domain = s.model.mesh.trust_domain;
-    if (from.starts_with("node/")) id = node_spiffe_id(domain, from.substr(5));
-    else if (!from.empty()) id = service_spiffe_id(domain, from);
+    if (from.starts_with("node/"))
+      id = node_spiffe_id(domain, from.substr(5));
+    else if (!from.empty())
+      id = service_spiffe_id(domain, from);
     f.from = s.principal(id);
     f.method = method;
     f.path = path;

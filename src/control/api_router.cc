@@ -66,8 +66,10 @@ std::optional<size_t> fit(const std::vector<std::string>& segments, const std::v
   if (segments.size() != path.size()) return std::nullopt;
   size_t literal = 0;
   for (size_t i = 0; i < path.size(); ++i) {
-    if (segments[i] == path[i]) ++literal;
-    else if (segments[i] != "{}" || path[i].empty()) return std::nullopt;
+    if (segments[i] == path[i])
+      ++literal;
+    else if (segments[i] != "{}" || path[i].empty())
+      return std::nullopt;
   }
   return literal;
 }
@@ -113,7 +115,8 @@ Task<Result<Response>> ApiRouter::serve(Request& request, std::string caller) {
     auto literal = fit(entry.segments, path);
     if (!literal) continue;
     if (entry.method != request.head.method()) {
-      if (allowed.find(entry.method) == std::string::npos) allowed += (allowed.empty() ? "" : ", ") + entry.method;
+      if (allowed.find(entry.method) == std::string::npos)
+        allowed += (allowed.empty() ? "" : ", ") + entry.method;
     } else if (best == nullptr || *literal > best_fit) {
       best = &entry;
       best_fit = *literal;

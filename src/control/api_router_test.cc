@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/api_router.h"
 
+#include <catch2/catch_test_macros.hpp>
+
 #include "control/server_kit.h"
 
 using namespace meshd;
@@ -55,7 +57,8 @@ TEST_CASE("calls find their handlers by method and path; the more exact pattern 
   CHECK(ask(loop, router, "GET", "/v1/query?name=a+b%26c&n=7").text == "a b&c 7");
   CHECK(ask(loop, router, "GET", "/v1/query").text == "none 5");
   for (const char* bad : {"11", "-1", "x", "", "7x"})
-    CHECK(ask(loop, router, "GET", std::string("/v1/query?n=") + bad).text.find("whole number") != std::string::npos);
+    CHECK(ask(loop, router, "GET", std::string("/v1/query?n=") + bad).text.find("whole number") !=
+          std::string::npos);
 
   Answer missing = ask(loop, router, "GET", "/v1/other");
   CHECK(missing.status == 404);

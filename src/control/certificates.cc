@@ -28,7 +28,8 @@ Outcome<CertificateChain> sign_and_record(store::Store& store, const Authority& 
   return std::move(*chain);
 }
 
-bool may_have(const std::string& node, const SpiffeId& id, const std::string& trust_domain, const Snapshot* snapshot) {
+bool may_have(const std::string& node, const SpiffeId& id, const std::string& trust_domain,
+              const Snapshot* snapshot) {
   if (id == node_id(trust_domain, node)) return true;
   if (snapshot == nullptr) return false;
   std::string uri = id.uri();
@@ -57,7 +58,8 @@ Outcome<Json> CertificateDesk::issue(const Json& request, const std::string& nod
       } else if (auto key = public_key_of_csr(csr); !key) {
         answer["error"] = json(std::string("the certificate request is not usable: ") + key.error().why);
       } else {
-        auto chain = sign_and_record(store_, authority_, clock_, {csr, *id, node, leaf_lifetime(publisher_.model())});
+        auto chain =
+            sign_and_record(store_, authority_, clock_, {csr, *id, node, leaf_lifetime(publisher_.model())});
         if (!chain) return fail(std::move(chain.error()));
         answer["chain"] = json(chain->to_pem());
       }

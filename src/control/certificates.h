@@ -21,13 +21,15 @@ Outcome<CertificateChain> sign_and_record(store::Store& store, const Authority& 
                                           const LeafOrder& order);
 
 // May `node` have `id`? Its own, and those of workloads on it.
-bool may_have(const std::string& node, const SpiffeId& id, const std::string& trust_domain, const Snapshot* snapshot);
+bool may_have(const std::string& node, const SpiffeId& id, const std::string& trust_domain,
+              const Snapshot* snapshot);
 
 inline constexpr size_t kCertificatesPerCall = 256;
 
 class CertificateDesk {
  public:
-  CertificateDesk(store::Store& store, const Authority& authority, const Publisher& publisher, const Clock& clock)
+  CertificateDesk(store::Store& store, const Authority& authority, const Publisher& publisher,
+                  const Clock& clock)
       : store_(store), authority_(authority), publisher_(publisher), clock_(clock) {}
 
   // The answer's body. What one request asks wrongly is refused alone. Errors: invalid_argument, limit, those of the store.

@@ -36,7 +36,7 @@ class ContentHistory {
  public:
   static constexpr size_t kKept = 8;  // a node that was away for fewer changes gets a delta
 
-  void add(ContentPtr content);       // becomes the newest
+  void add(ContentPtr content);  // becomes the newest
   const ContentPtr& newest() const { return newest_; }
   ContentPtr find(const std::string& sha256) const;
 
@@ -46,9 +46,9 @@ class ContentHistory {
 
  private:
   ContentPtr newest_;
-  std::deque<ContentPtr> kept_;  // newest last; holds newest_
+  std::deque<ContentPtr> kept_;                     // newest last; holds newest_
   std::unordered_map<std::string, Chunk> updates_;  // to newest_, by what the node has
-  Chunk full_;                   // to newest_
+  Chunk full_;                                      // to newest_
 };
 
 }  // namespace meshd

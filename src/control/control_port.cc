@@ -7,7 +7,8 @@ namespace meshd {
 
 Task<Result<Response>> ControlPort::call(Request& request) {
   std::string_view path = request.head.path_only();
-  bool join_call = path == "/v1/join", certificates_call = path == "/v1/certificates", sync_call = path == "/v1/sync";
+  bool join_call = path == "/v1/join", certificates_call = path == "/v1/certificates",
+       sync_call = path == "/v1/sync";
   if (!join_call && !certificates_call && !sync_call)
     co_return api_error({Errc::not_found, "nothing is here; this is the control port of a mesh"});
   if (request.head.method() != "POST") co_return api_error(405, {Errc::unsupported, "this path takes POST"});
@@ -27,7 +28,9 @@ Outcome<std::string> ControlPort::node() const {
   if (name.empty() || *peer_ != node_id(desks_.trust_domain, name))
     return fail(Errc::denied, peer_->uri() + " is not a node of this mesh");
   if (desks_.registry.find(name) == nullptr)
-    return fail(Errc::denied, "node " + name + " is not in this mesh any more: it was removed; join it again with a new token");
+    return fail(
+        Errc::denied,
+        "node " + name + " is not in this mesh any more: it was removed; join it again with a new token");
   return name;
 }
 

@@ -12,8 +12,8 @@
 
 namespace meshd {
 
-inline constexpr size_t kJoinBodyMax = 64 * 1024;             // a token, a CSR (kCsrBytesMax) and a few names
-inline constexpr size_t kCertificatesBodyMax = 1024 * 1024;   // kCertificatesPerCall requests of ours
+inline constexpr size_t kJoinBodyMax = 64 * 1024;            // a token, a CSR (kCsrBytesMax) and a few names
+inline constexpr size_t kCertificatesBodyMax = 1024 * 1024;  // kCertificatesPerCall requests of ours
 
 struct ControlDesks {
   JoinDesk& join;

@@ -53,20 +53,24 @@ Outcome<> ControlServer::open() {
                                      JoinDesk::Settings{domain, id_.uri(), control, lifetime});
   certificates_ = std::make_unique<CertificateDesk>(*store_, *authority_, *publisher_, clock_);
   desks_ = std::make_unique<ControlDesks>(*join_, *certificates_, *distributor_, *registry_, domain);
-  api_ = std::make_unique<ServerApi>(
-      ServerApi::Parts{*store_, *authority_, *registry_, *publisher_, *distributor_, clock_, file_.name, control});
+  api_ = std::make_unique<ServerApi>(ServerApi::Parts{*store_, *authority_, *registry_, *publisher_,
+                                                      *distributor_, clock_, file_.name, control});
   return {};
 }
 
 Outcome<> ControlServer::listen() {
   auto at = SocketAddress::parse(file_.control);
-  if (!at) return fail(Errc::invalid_argument, "'" + file_.control + "' in " + state_.server_file() + " is no address");
+  if (!at)
+    return fail(Errc::invalid_argument,
+                "'" + file_.control + "' in " + state_.server_file() + " is no address");
   if (auto ok = check_port_free(*at); !ok) return ok;
-  auto listener = Listener::open(*at, [this](std::unique_ptr<TcpStream> stream) { accept(std::move(stream)); });
+  auto listener =
+      Listener::open(*at, [this](std::unique_ptr<TcpStream> stream) { accept(std::move(stream)); });
   if (!listener) return fail(std::move(listener.error()));
   listener_ = std::move(*listener);
   timer_.start(kControlTick);
-  log::info("control port open", {{"at", listener_->local().text()}, {"revision", publisher_->revision().value}});
+  log::info("control port open",
+            {{"at", listener_->local().text()}, {"revision", publisher_->revision().value}});
   return {};
 }
 
@@ -116,7 +120,8 @@ void ControlServer::tick() {
   distributor_->tick();
   identity_->tick();
   if (ticks_ % kFlushTicks == 0)
-    if (auto ok = registry_->flush(); !ok) log::warn("cannot write down what nodes report", {{"error", ok.error().what}});
+    if (auto ok = registry_->flush(); !ok)
+      log::warn("cannot write down what nodes report", {{"error", ok.error().what}});
   if (ticks_ % kTidyTicks == 0) tidy();
 }
 
@@ -124,7 +129,8 @@ void ControlServer::tidy() {
   auto certificates = store_->certificates().prune_expired();
   auto tokens = store_->tokens().prune(clock_.unix_now() - kTokensKept);
   if (!certificates || !tokens)
-    log::warn("cannot tidy the store", {{"error", (certificates ? tokens.error() : certificates.error()).what}});
+    log::warn("cannot tidy the store",
+              {{"error", (certificates ? tokens.error() : certificates.error()).what}});
 }
 
 // ---- ending
@@ -137,7 +143,8 @@ void ControlServer::close() {
   if (registry_) {
     registry_->on_list_change = nullptr;
     registry_->changed.close();
-    if (auto ok = registry_->flush(); !ok) log::warn("cannot write down what nodes report", {{"error", ok.error().what}});
+    if (auto ok = registry_->flush(); !ok)
+      log::warn("cannot write down what nodes report", {{"error", ok.error().what}});
   }
   Error why{Errc::closed, Side::self, "the server ends"};
   for (ByteStream* stream : handshaking_) stream->close(why);

@@ -23,9 +23,9 @@ namespace meshd {
 
 inline constexpr size_t kControlConnectionsMax = 2'048;  // nodes hold one or two each; meshes have up to 500
 inline constexpr milliseconds kControlTick{1'000};
-inline constexpr int kFlushTicks = 5;                    // what nodes report is written down so often
-inline constexpr int kTidyTicks = 3'600;                 // expired certificates and tokens leave the store
-inline constexpr UnixSeconds kTokensKept = 30LL * 86400; // used and expired ones stay listed so long
+inline constexpr int kFlushTicks = 5;                     // what nodes report is written down so often
+inline constexpr int kTidyTicks = 3'600;                  // expired certificates and tokens leave the store
+inline constexpr UnixSeconds kTokensKept = 30LL * 86400;  // used and expired ones stay listed so long
 
 class ControlServer {
  public:

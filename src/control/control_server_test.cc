@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/control_server.h"
 
+#include <catch2/catch_test_macros.hpp>
+
 #include "control/server_kit.h"
 #include "control/server_link.h"
 
@@ -202,8 +204,8 @@ TEST_CASE("over TLS a machine joins with a token, gets certificates and the conf
 
 TEST_CASE("only certificates of registered nodes pass") {
   Real real;
-  for (const SpiffeId& id : {node_id("test.mesh", "n9"), service_id("test.mesh", "web"), server_id("test.mesh", "n1"),
-                             workload_id("test.mesh", "default", "node.n1")}) {
+  for (const SpiffeId& id : {node_id("test.mesh", "n9"), service_id("test.mesh", "web"),
+                             server_id("test.mesh", "n1"), workload_id("test.mesh", "default", "node.n1")}) {
     INFO(id.uri());
     Identity identity = real.identity(id);
     auto client = real.dial(&identity);
@@ -234,7 +236,8 @@ TEST_CASE("apply answers with revision, warnings and diff, or with every finding
   CHECK(int_of(good.body, "revision") == 2);
   CHECK(flag_of(good.body, "changed"));
   CHECK(list_of(good.body, "warnings").size() == 1);  // n2 has not joined
-  CHECK(text_of(good.body, "diff").find("+      - { tags: { version: v1 }, weight: 50 }") != std::string::npos);
+  CHECK(text_of(good.body, "diff").find("+      - { tags: { version: v1 }, weight: 50 }") !=
+        std::string::npos);
   CHECK(*read_file(real.config, 1 << 20) == test_file(50));
 
   auto same = real.apply(test_file(50));

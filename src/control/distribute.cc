@@ -7,7 +7,8 @@
 namespace meshd {
 
 Distributor::Distributor(Registry& registry, const Clock& clock)
-    : registry_(registry), hub_{.registry = registry, .clock = clock, .history = {}, .health = {}, .on_health = {}, .on_end = {}} {
+    : registry_(registry),
+      hub_{.registry = registry, .clock = clock, .history = {}, .health = {}, .on_health = {}, .on_end = {}} {
   hub_.on_health = [this](const std::string& node, const Json& down) {
     health_.report(node, down);
     refresh_health();

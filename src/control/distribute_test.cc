@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/distribute.h"
 
+#include <catch2/catch_test_macros.hpp>
+
 #include "control/protocol.h"
 #include "control/server_kit.h"
 
@@ -216,7 +218,8 @@ TEST_CASE("a node that says nothing for long is away, for everybody, until it is
   CHECK(!other.over());
   CHECK(other.pings >= 3);
   CHECK(other.health == "{\"" + wire_id(mesh.endpoint("n1")->id) + "\":\"node n1 is away\"}");
-  CHECK(text_of(member(node_json(*mesh.server.registry->find("n2"), mesh.server.clock), "status"), "version") == "1");
+  CHECK(text_of(member(node_json(*mesh.server.registry->find("n2"), mesh.server.clock), "status"),
+                "version") == "1");
 
   FakeNode back("n1", silent.has());
   back.connect(mesh.server);

@@ -17,7 +17,8 @@ namespace meshd {
 namespace {
 
 constexpr const char* kRefused =
-    "the token is not valid here: it is unknown, used or expired; make a new one on the server with `meshd token create`";
+    "the token is not valid here: it is unknown, used or expired; make a new one on the server with `meshd "
+    "token create`";
 
 struct JoinRequest {
   store::TokenUse use;
@@ -37,10 +38,13 @@ Outcome<JoinRequest> read_request(const Json& j, const std::string& from) {
   store::NodeRecord& node = out.node;
   node.name = text_of(j, "node");
   if (!valid_node_name(node.name))
-    return fail(Errc::invalid_argument, "the node's name must be of lower-case letters, digits and hyphens, at most 63; give another with --name");
+    return fail(Errc::invalid_argument,
+                "the node's name must be of lower-case letters, digits and hyphens, at most 63; give another "
+                "with --name");
   node.address = text_of(j, "address");
   if (!SocketAddress::from_ip(node.address, 0))
-    return fail(Errc::invalid_argument, "the node's address must be an IP address that other nodes reach; give it with --address");
+    return fail(Errc::invalid_argument,
+                "the node's address must be an IP address that other nodes reach; give it with --address");
   int64_t port = int_of(j, "mesh_port", 15008);
   if (port < 1 || port > 65535) return fail(Errc::invalid_argument, "mesh_port must be from 1 to 65535");
   node.mesh_port = static_cast<uint16_t>(port);
@@ -52,7 +56,8 @@ Outcome<JoinRequest> read_request(const Json& j, const std::string& from) {
   out.use.used_by = node.name + " from " + from;
   out.csr = text_of(j, "csr");
   if (auto key = public_key_of_csr(out.csr); !key)
-    return fail(Errc::invalid_argument, std::string("the certificate request is not usable: ") + key.error().why);
+    return fail(Errc::invalid_argument,
+                std::string("the certificate request is not usable: ") + key.error().why);
   return out;
 }
 
@@ -84,11 +89,15 @@ Outcome<Json> JoinDesk::join(const Json& j, const std::string& from) {
         return t.id == request->use.id && t.node == node.name;
       });
       if (!meant)
-        return fail(Errc::conflict, "a node named '" + node.name + "' is in the mesh already; choose another with --name, or, if this is the "
-                                    "same machine, use a token made with `meshd token create --node " + node.name + "`");
+        return fail(Errc::conflict,
+                    "a node named '" + node.name +
+                        "' is in the mesh already; choose another with --name, or, if this is the "
+                        "same machine, use a token made with `meshd token create --node " +
+                        node.name + "`");
     }
-    auto signed_chain = sign_and_record(store_, authority_, clock_,
-                                        {.csr = request->csr, .id = id, .node = node.name, .lifetime = settings_.lifetime()});
+    auto signed_chain =
+        sign_and_record(store_, authority_, clock_,
+                        {.csr = request->csr, .id = id, .node = node.name, .lifetime = settings_.lifetime()});
     if (!signed_chain) return fail(std::move(signed_chain.error()));
     chain = std::move(*signed_chain);
     if (auto ok = store_.nodes().upsert(node); !ok) return ok;

@@ -23,12 +23,17 @@ class JoinDesk {
  public:
   struct Settings {
     std::string trust_domain;
-    std::string server_id;                     // SPIFFE ID
-    std::function<std::string()> control;      // "ip:port" that nodes dial
-    std::function<UnixSeconds()> lifetime;     // of leaves; 0: the authority's own
+    std::string server_id;                  // SPIFFE ID
+    std::function<std::string()> control;   // "ip:port" that nodes dial
+    std::function<UnixSeconds()> lifetime;  // of leaves; 0: the authority's own
   };
-  JoinDesk(store::Store& store, const Authority& authority, Registry& registry, const Clock& clock, Settings settings)
-      : store_(store), authority_(authority), registry_(registry), clock_(clock), settings_(std::move(settings)) {}
+  JoinDesk(store::Store& store, const Authority& authority, Registry& registry, const Clock& clock,
+           Settings settings)
+      : store_(store),
+        authority_(authority),
+        registry_(registry),
+        clock_(clock),
+        settings_(std::move(settings)) {}
 
   // `from`: the caller's IP. The answer's body on 200. Errors: invalid_argument (malformed, the token is not used up), denied
   // (one sentence for an unknown, used or expired token), conflict (the name is taken; the token is not used up),

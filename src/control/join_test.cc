@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/join.h"
 
+#include <catch2/catch_test_macros.hpp>
+
 #include "control/server_kit.h"
 #include "tls/verify_svid.h"
 
@@ -15,7 +17,8 @@ SpiffeId proven(TestServer& server, const Json& answer) {
   REQUIRE(chain);
   auto bundle = TrustBundle::from_pem(kDomain, text_of(answer, "bundle"));
   REQUIRE(bundle);
-  auto id = verify_svid(*chain, *bundle, {.now = server.clock.unix_now(), .role = PeerRole::client, .ids = {}});
+  auto id =
+      verify_svid(*chain, *bundle, {.now = server.clock.unix_now(), .role = PeerRole::client, .ids = {}});
   REQUIRE(id);
   return *id;
 }
@@ -95,7 +98,8 @@ TEST_CASE("an address whose joins keep failing has to wait") {
   Loop loop;
   TestServer server;
   JoinToken unknown = JoinToken::make("127.0.0.1:1", "sha256:00", kDomain);
-  for (int i = 0; i < kJoinFailures; ++i) REQUIRE(server.join_with(unknown, "n2").error().code == Errc::denied);
+  for (int i = 0; i < kJoinFailures; ++i)
+    REQUIRE(server.join_with(unknown, "n2").error().code == Errc::denied);
   JoinToken good = server.token();
   CHECK(server.join_with(good, "n2").error().code == Errc::overload);
   CHECK(server.join_with(good, "n2", "127.0.0.8"));

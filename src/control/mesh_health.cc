@@ -49,8 +49,10 @@ std::string MeshHealth::line(const Snapshot* snapshot) const {
       std::string id = wire_id(endpoint.id), reason = reason_for(endpoint, id);
       if (reason.empty()) continue;
       bytes += id.size() + 6 * reason.size() + 8;  // were every byte of the reason escaped
-      if (bytes < kControlLineMax - 64) down[id] = json(reason);
-      else ++untold;
+      if (bytes < kControlLineMax - 64)
+        down[id] = json(reason);
+      else
+        ++untold;
     }
   }
   if (untold > 0) log::warn("more endpoints are down than one line can tell", {{"untold", untold}});

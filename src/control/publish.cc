@@ -35,7 +35,8 @@ SourcePos position_of(const std::string& text, std::string_view word) {
   size_t at = text.find(word);
   if (at == std::string::npos) return {};
   size_t line_start = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;
-  return {static_cast<uint32_t>(1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n')),
+  return {static_cast<uint32_t>(
+              1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n')),
           static_cast<uint32_t>(1 + at - line_start)};
 }
 
@@ -72,8 +73,8 @@ Publisher::Checked Publisher::examine(const Change& change) const {
   result.revision = revision_;
   std::string shown_as = change.shown_as.empty() ? settings_.file : change.shown_as;
   result.rendered = model::render(result.diagnostics, shown_as, change.text);
-  result.summary = model::summary(
-      result.diagnostics, revision_.value > 0 ? std::optional<Revision>(revision_) : std::optional<Revision>());
+  result.summary = model::summary(result.diagnostics, revision_.value > 0 ? std::optional<Revision>(revision_)
+                                                                          : std::optional<Revision>());
   result.diff = text_diff({"revision " + std::to_string(revision_.value), text_}, {shown_as, change.text});
   return out;
 }
@@ -81,16 +82,16 @@ Publisher::Checked Publisher::examine(const Change& change) const {
 void Publisher::check_against_mesh(const model::Model& model, const std::string& text,
                                    std::vector<model::Diagnostic>& diagnostics) const {
   using model::Diagnostic;
-  auto add = [&](Diagnostic::Severity severity, std::string_view code, SourcePos at, size_t length, std::string message,
-                 std::string hint) {
-    diagnostics.push_back(
-        {severity, std::string(code), std::move(message), std::move(hint), at, static_cast<uint32_t>(std::max<size_t>(length, 1))});
+  auto add = [&](Diagnostic::Severity severity, std::string_view code, SourcePos at, size_t length,
+                 std::string message, std::string hint) {
+    diagnostics.push_back({severity, std::string(code), std::move(message), std::move(hint), at,
+                           static_cast<uint32_t>(std::max<size_t>(length, 1))});
   };
   if (model.mesh.trust_domain != settings_.trust_domain) {
     constexpr std::string_view kKey = "trust_domain";
     add(Diagnostic::error, md::other_trust_domain, position_of(text, kKey), kKey.size(),
-        "the trust domain is '" + model.mesh.trust_domain + "', but the authority of this mesh was made for '" +
-            settings_.trust_domain + "'",
+        "the trust domain is '" + model.mesh.trust_domain +
+            "', but the authority of this mesh was made for '" + settings_.trust_domain + "'",
         "write mesh.trust_domain: " + settings_.trust_domain);
   }
   std::vector<std::string_view> known;
@@ -98,7 +99,8 @@ void Publisher::check_against_mesh(const model::Model& model, const std::string&
   for (const model::NodeRef& ref : model::nodes_named(model)) {
     if (registry_.find(ref.name) != nullptr) continue;
     std::string hint = model::did_you_mean(ref.name, known);
-    add(Diagnostic::warning, md::unknown_node, ref.at, ref.name.size(), "no node '" + ref.name + "' has joined",
+    add(Diagnostic::warning, md::unknown_node, ref.at, ref.name.size(),
+        "no node '" + ref.name + "' has joined",
         hint.empty() ? "what is placed on it begins to work when it joins" : hint);
   }
   if (std::string large = too_large_object(to_objects(model, registry_.infos())); !large.empty())
@@ -114,7 +116,8 @@ Outcome<> Publisher::keep(const Change& change, Published& result) {
   std::optional<std::string> before;  // the file's text, where it has to be replaced
   if (!settings_.file.empty()) {
     auto now = read_file(settings_.file, kConfigBytesMax);
-    if (!now && now.error().code != Errc::not_found && now.error().code != Errc::limit) return fail(std::move(now.error()));
+    if (!now && now.error().code != Errc::not_found && now.error().code != Errc::limit)
+      return fail(std::move(now.error()));
     if (!now || *now != change.text) {
       if (now) before = std::move(*now);
       if (auto ok = replace_config_file(settings_.file, change.text); !ok) return ok;
@@ -149,9 +152,10 @@ Outcome<> Publisher::load() {
   text_ = std::move((*latest)->text);
   model::ParsedConfig parsed = model::parse_config(text_, base_name(settings_.file));
   if (!parsed.model) {
-    log::error("the newest revision cannot be read by this version; nodes keep what they have",
-               {{"revision", revision_.value},
-                {"problem", parsed.diagnostics.empty() ? std::string() : parsed.diagnostics.front().message}});
+    log::error(
+        "the newest revision cannot be read by this version; nodes keep what they have",
+        {{"revision", revision_.value},
+         {"problem", parsed.diagnostics.empty() ? std::string() : parsed.diagnostics.front().message}});
     return {};
   }
   model_ = std::move(parsed.model);
@@ -171,7 +175,7 @@ Outcome<> replace_config_file(const std::string& path, std::string_view text) {
   std::error_code error;
   std::filesystem::path target = std::filesystem::weakly_canonical(path, error);
   std::string real = error ? path : target.string();
-  struct stat st {};
+  struct stat st{};
   unsigned mode = stat(real.c_str(), &st) == 0 ? st.st_mode & 0777 : 0640;
   return write_file(real, text, {.mode = mode});
 }

@@ -17,14 +17,14 @@ namespace meshd {
 
 // Findings that need the running mesh; those of the file alone are in model/diagnostics.h.
 namespace md {
-inline constexpr std::string_view unknown_node = "MD3001",   // warning: no node of that name has joined
-    other_trust_domain = "MD3002",                           // not the one the authority was made for
-    object_too_large = "MD3003";                             // one service, route or rule over kControlLineMax
+inline constexpr std::string_view unknown_node = "MD3001",  // warning: no node of that name has joined
+    other_trust_domain = "MD3002",                          // not the one the authority was made for
+    object_too_large = "MD3003";                            // one service, route or rule over kControlLineMax
 }
 
 struct Change {
-  std::string text;      // the whole file
-  std::string author;    // "uid:0", "file"
+  std::string text;    // the whole file
+  std::string author;  // "uid:0", "file"
   std::string message;
   std::string shown_as;  // the file's name in findings; empty: the server's own file's
 };
@@ -34,9 +34,9 @@ struct Published {
   Revision revision;      // in force after this
   bool changed = false;   // it was made by this
   std::vector<model::Diagnostic> diagnostics;
-  std::string rendered;   // the findings as people read them
-  std::string summary;    // "2 errors, 1 warning; the running configuration (revision 41) is unchanged"
-  std::string diff;       // from the revision in force before; empty where the texts are equal
+  std::string rendered;  // the findings as people read them
+  std::string summary;   // "2 errors, 1 warning; the running configuration (revision 41) is unchanged"
+  std::string diff;      // from the revision in force before; empty where the texts are equal
 };
 
 class Publisher {

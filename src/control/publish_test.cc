@@ -3,6 +3,8 @@
 
 #include <sys/stat.h>
 
+#include <catch2/catch_test_macros.hpp>
+
 #include "control/config_watch.h"
 #include "control/server_kit.h"
 
@@ -33,8 +35,8 @@ TEST_CASE("a good file becomes a revision, the server's file and content for the
   SECTION("a changed text shows its difference") {
     Published next = server.publish(test_file(50));
     CHECK(next.revision.value == 2);
-    CHECK(next.diff.find("-      - { tags: { version: v1 }, weight: 90 }\n+      - { tags: { version: v1 }, weight: 50 }") !=
-          std::string::npos);
+    CHECK(next.diff.find("-      - { tags: { version: v1 }, weight: 90 }\n+      - { tags: { version: v1 }, "
+                         "weight: 50 }") != std::string::npos);
   }
   SECTION("a restarted server acts on it") {
     std::string sha = server.publisher->content()->sha256;
@@ -104,7 +106,7 @@ TEST_CASE("the server's file keeps its mode and its link when it is replaced") {
   REQUIRE(chmod((dir / "real.yaml").c_str(), 0664) == 0);
   REQUIRE(symlink("real.yaml", (dir / "link.yaml").c_str()) == 0);
   REQUIRE(replace_config_file(dir / "link.yaml", "new"));
-  struct stat st {};
+  struct stat st{};
   REQUIRE(lstat((dir / "link.yaml").c_str(), &st) == 0);
   CHECK(S_ISLNK(st.st_mode));
   REQUIRE(stat((dir / "real.yaml").c_str(), &st) == 0);

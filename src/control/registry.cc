@@ -78,7 +78,8 @@ void Registry::hello(const std::string& name, const Hello& hello) {
   if (hello.zone.size() <= 64) info.zone = hello.zone;
   if (info == node->info) return changed.notify();
 
-  log::info("node moved", {{"node", name}, {"address", info.address}, {"mesh_port", info.mesh_port}, {"zone", info.zone}});
+  log::info("node moved",
+            {{"node", name}, {"address", info.address}, {"mesh_port", info.mesh_port}, {"zone", info.zone}});
   node->info = info;
   auto record = store_.nodes().get(name);
   if (record && *record) {

@@ -20,19 +20,19 @@
 namespace meshd {
 
 struct NodeState {
-  NodeInfo info;                 // by join; address, port and zone again by hello
-  std::string spiffe_id;         // by join
+  NodeInfo info;          // by join; address, port and zone again by hello
+  std::string spiffe_id;  // by join
   UnixSeconds joined_at = 0;
-  bool connected = false;        // has a session now
-  UnixSeconds last_seen = 0;     // 0: never
-  Instant heard;                 // of the last line; at first when this server began to listen for it
-  std::string version;           // by hello
-  std::string sha256;            // the content it has; empty: none known
-  Revision acked;                // its revision
-  std::string refused_sha256;    // content it could not take, until it takes another
-  std::string error;             // why
-  std::string status;            // its last status report, JSON
-  bool dirty = false;            // to be written down
+  bool connected = false;      // has a session now
+  UnixSeconds last_seen = 0;   // 0: never
+  Instant heard;               // of the last line; at first when this server began to listen for it
+  std::string version;         // by hello
+  std::string sha256;          // the content it has; empty: none known
+  Revision acked;              // its revision
+  std::string refused_sha256;  // content it could not take, until it takes another
+  std::string error;           // why
+  std::string status;          // its last status report, JSON
+  bool dirty = false;          // to be written down
 };
 
 class Registry {
@@ -54,10 +54,10 @@ class Registry {
 
   // ---- by a node's session
   struct Hello {
-    std::string sha256;   // of the content it has; empty: none
+    std::string sha256;  // of the content it has; empty: none
     Revision revision;
     std::string version;
-    std::string address;  // empty or malformed: as it was
+    std::string address;     // empty or malformed: as it was
     uint16_t mesh_port = 0;  // 0: as it was
     std::string zone;
   };

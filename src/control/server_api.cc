@@ -187,7 +187,8 @@ Task<Result<Response>> ServerApi::nodes(ApiCall&) {
 Task<Result<Response>> ServerApi::remove_node(ApiCall& call) {
   const std::string& name = call.parts[0];
   if (name == parts_.own_node)
-    co_return api_error({Errc::conflict, "node " + name + " is the one this server runs on; it cannot be removed"});
+    co_return api_error(
+        {Errc::conflict, "node " + name + " is the one this server runs on; it cannot be removed"});
   auto removed = parts_.registry.remove(name, call.caller);
   if (!removed) co_return api_error(removed.error());
   if (!*removed) co_return api_error({Errc::not_found, "there is no node '" + name + "'"});

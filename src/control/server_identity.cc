@@ -13,7 +13,8 @@ namespace {
 double jitter() { return static_cast<double>(static_cast<unsigned char>(random_bytes(1)[0])) / 256.0; }
 
 bool usable(const Outcome<Identity>& identity, const SpiffeId& id, UnixSeconds now) {
-  return identity && identity->id == id && state_of(validity_of(identity->chain.leaf()), now) != CertState::expired;
+  return identity && identity->id == id &&
+         state_of(validity_of(identity->chain.leaf()), now) != CertState::expired;
 }
 
 }  // namespace
@@ -26,7 +27,8 @@ Outcome<std::unique_ptr<ServerIdentity>> ServerIdentity::load(Parts parts) {
     if (!identity) log::warn("the server's certificate is made anew", {{"because", identity.error().what}});
     identity = make_identity(parts.store, parts.authority, parts.clock, parts.id, parts.lifetime());
     if (!identity) return fail(std::move(identity.error()));
-    if (auto ok = save_identity(parts.state, kServerIdentity, *identity); !ok) return fail(std::move(ok.error()));
+    if (auto ok = save_identity(parts.state, kServerIdentity, *identity); !ok)
+      return fail(std::move(ok.error()));
   }
   std::unique_ptr<ServerIdentity> self(new ServerIdentity(std::move(parts), *identity));
   if (auto ok = self->use(std::move(*identity)); !ok) return fail(std::move(ok.error()));
@@ -43,7 +45,9 @@ Outcome<> ServerIdentity::use(Identity identity) {
   settings.alpn = {"h2"};
   settings.clock = &parts_.clock;
   auto context = TlsContext::server(std::move(settings));
-  if (!context) return fail(context.error().code, std::string("cannot use the server's certificate: ") + context.error().why);
+  if (!context)
+    return fail(context.error().code,
+                std::string("cannot use the server's certificate: ") + context.error().why);
   context_ = std::move(*context);
   identity_ = std::move(identity);
   renew_at_ = renew_at(validity_of(certificate()), jitter());
@@ -56,7 +60,8 @@ void ServerIdentity::tick() {
   if (now < renew_at_) return;
   if (auto ok = renew(); !ok) {
     renew_at_ = retry_at(validity_of(certificate()), now, ++failures_, jitter());
-    log::error("cannot renew the server's certificate", {{"error", ok.error().what}, {"expires", format_time(certificate().not_after())}});
+    log::error("cannot renew the server's certificate",
+               {{"error", ok.error().what}, {"expires", format_time(certificate().not_after())}});
   }
 }
 
@@ -64,8 +69,11 @@ Outcome<> ServerIdentity::renew() {
   UnixSeconds now = parts_.clock.unix_now();
   // The issuing certificate lives much longer; looking at it whenever a leaf is due is often enough.
   auto rotated = parts_.authority.rotate_if_due(now);
-  if (!rotated) log::error("cannot rotate the issuing certificate", {{"error", rotated.error().what}});
-  else if (*rotated) log::info("issuing certificate rotated", {{"expires", format_time(parts_.authority.issuing().not_after())}});
+  if (!rotated)
+    log::error("cannot rotate the issuing certificate", {{"error", rotated.error().what}});
+  else if (*rotated)
+    log::info("issuing certificate rotated",
+              {{"expires", format_time(parts_.authority.issuing().not_after())}});
   auto next = make_identity(parts_.store, parts_.authority, parts_.clock, parts_.id, parts_.lifetime());
   if (!next) return fail(std::move(next.error()));
   if (!may_replace(validity_of(certificate()), validity_of(next->chain.leaf()), now))

@@ -33,7 +33,8 @@ class ServerIdentity {
   const Certificate& certificate() const { return identity_.chain.leaf(); }
 
  private:
-  explicit ServerIdentity(Parts parts, Identity identity) : parts_(std::move(parts)), identity_(std::move(identity)) {}
+  explicit ServerIdentity(Parts parts, Identity identity)
+      : parts_(std::move(parts)), identity_(std::move(identity)) {}
   Outcome<> use(Identity identity);
   Outcome<> renew();
 

@@ -2,8 +2,9 @@
 // server_kit.h: a server's parts over a real store and authority in a directory of the test's own, without a network;
 // and a node that speaks the control protocol at it. Included by tests only.
 #pragma once
-#include <catch2/catch_test_macros.hpp>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,10 +47,20 @@ inline std::string test_file(int weight = 90) {
          "  - name: split\n"
          "    service: web\n"
          "    to:\n"
-         "      - { tags: { version: v1 }, weight: " + std::to_string(weight) + " }\n"
+         "      - { tags: { version: v1 }, weight: " +
+         std::to_string(weight) +
+         " }\n"
          "      - { tags: { version: v2 }, weight: 10 }\n"
          "policy:\n"
          "  default: allow\n";
+}
+
+// What a test stands on; without it there is nothing to judge.
+template <class T>
+void must(const T& good, const char* what = "a step of the test's preparation") {
+  if (static_cast<bool>(good)) return;
+  fprintf(stderr, "failed: %s\n", what);
+  abort();
 }
 
 template <class T>
@@ -80,7 +91,7 @@ struct TestServer {
 
   TestServer() {
     auto made = Authority::create(dir / "ca", kDomain, clock.unix_now());
-    REQUIRE(made);
+    must(made);
     authority.emplace(std::move(*made));
     begin();
   }
@@ -96,19 +107,20 @@ struct TestServer {
   }
   void begin() {
     auto opened = store::Store::open(dir / "mesh.db", clock, sha256_hex);
-    REQUIRE(opened);
+    must(opened);
     store = std::move(*opened);
     registry = std::make_unique<Registry>(*store, clock);
-    REQUIRE(registry->load());
+    must(registry->load());
     publisher = std::make_unique<Publisher>(*store, *registry, Publisher::Settings{kDomain, file});
     distributor = std::make_unique<Distributor>(*registry, clock);
     publisher->on_content = [this](const ContentPtr& content) { distributor->set_content(content); };
-    REQUIRE(publisher->load());
+    must(publisher->load());
     registry->on_list_change = [this] { publisher->nodes_changed(); };
-    join = std::make_unique<JoinDesk>(*store, *authority, *registry, clock,
-                                      JoinDesk::Settings{kDomain, server_id(kDomain, "n1").uri(),
-                                                         [] { return std::string("127.0.0.1:15012"); },
-                                                         [this] { return leaf_lifetime(publisher->model()); }});
+    join =
+        std::make_unique<JoinDesk>(*store, *authority, *registry, clock,
+                                   JoinDesk::Settings{kDomain, server_id(kDomain, "n1").uri(),
+                                                      [] { return std::string("127.0.0.1:15012"); },
+                                                      [this] { return leaf_lifetime(publisher->model()); }});
     certificates = std::make_unique<CertificateDesk>(*store, *authority, *publisher, clock);
   }
 
@@ -117,7 +129,7 @@ struct TestServer {
     change.text = text;
     change.author = "test";
     auto done = publisher->publish(change);
-    REQUIRE(done);
+    must(done);
     return std::move(*done);
   }
   void add_node(const std::string& name) {
@@ -127,15 +139,17 @@ struct TestServer {
     node.mesh_port = 15008;
     node.spiffe_id = node_id(kDomain, name).uri();
     node.joined_at = clock.unix_now();
-    REQUIRE(store->nodes().upsert(node));
+    must(store->nodes().upsert(node));
     registry->added(node);
   }
   JoinToken token(UnixSeconds lifetime = 60, std::optional<std::string> node = std::nullopt) {
-    auto made = make_token(*store, clock, {"127.0.0.1:15012", authority->pin(), kDomain, lifetime, std::move(node), "test"});
-    REQUIRE(made);
+    auto made = make_token(*store, clock,
+                           {"127.0.0.1:15012", authority->pin(), kDomain, lifetime, std::move(node), "test"});
+    must(made);
     return *JoinToken::parse(made->text);
   }
-  Outcome<Json> join_with(const JoinToken& token, const std::string& name, const std::string& from = "127.0.0.9") {
+  Outcome<Json> join_with(const JoinToken& token, const std::string& name,
+                          const std::string& from = "127.0.0.9") {
     auto key = KeyPair::generate();
     JsonObject j;
     j["token_id"] = json(token.id);
@@ -160,7 +174,7 @@ class FakeNode {
   void connect(TestServer& server) {
     out_ = LineSender();
     response_ = server.distributor->open(name_, out_.body());
-    REQUIRE(response_.head.status == 200);
+    must(response_.head.status == 200);
     JsonObject hello;
     hello["type"] = json("hello");
     hello["revision"] = json(static_cast<int64_t>(has_.stored.revision.value));
@@ -185,7 +199,7 @@ class FakeNode {
   std::string refuse_with;  // not empty: the next commits are refused with this
   bool mute = false;        // answers nothing
   size_t commits = 0, full = 0, objects = 0, pings = 0;
-  std::string health;       // the last one, as text
+  std::string health;  // the last one, as text
 
  private:
   Task<void> listen() {
@@ -220,8 +234,9 @@ class FakeNode {
     bool all = int_of(head_, "base") == 0;
     if (all) ++full;
     uint64_t revision = static_cast<uint64_t>(int_of(head_, "revision"));
-    SealedSnapshot next = seal({{revision}, meshd::apply(all ? std::vector<Object>() : has_.stored.objects, delta_)});
-    CHECK(next.sha256 == text_of(head_, "sha256"));
+    SealedSnapshot next =
+        seal({{revision}, meshd::apply(all ? std::vector<Object>() : has_.stored.objects, delta_)});
+    must(next.sha256 == text_of(head_, "sha256"));
     if (refuse_with.empty()) has_ = std::move(next);
     if (mute) return;
     JsonObject answer;

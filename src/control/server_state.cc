@@ -23,16 +23,23 @@ constexpr size_t kServerFileMax = 64 * 1024;
 
 Outcome<> check_options(const InitOptions& o) {
   if (!valid_node_name(o.name))
-    return fail(Errc::invalid_argument, "'" + o.name + "' cannot be a node's name: lower-case letters, digits and hyphens, at most 63");
+    return fail(
+        Errc::invalid_argument,
+        "'" + o.name + "' cannot be a node's name: lower-case letters, digits and hyphens, at most 63");
   if (!SocketAddress::from_ip(o.address, 0))
-    return fail(Errc::invalid_argument, "'" + o.address + "' is not an IP address that other nodes could reach");
+    return fail(Errc::invalid_argument,
+                "'" + o.address + "' is not an IP address that other nodes could reach");
   if (o.mesh_port == 0) return fail(Errc::invalid_argument, "the mesh port must be from 1 to 65535");
   if (!o.control.empty() && !SocketAddress::parse(o.control))
     return fail(Errc::invalid_argument, "'" + o.control + "' is not an address like 10.0.0.1:15012");
   if (!o.trust_domain.empty() && !valid_trust_domain(o.trust_domain))
-    return fail(Errc::invalid_argument, "'" + o.trust_domain + "' cannot be a trust domain: lower-case letters, digits, dots, hyphens and underscores");
+    return fail(Errc::invalid_argument,
+                "'" + o.trust_domain +
+                    "' cannot be a trust domain: lower-case letters, digits, dots, hyphens and underscores");
   if (!o.mesh_name.empty() && !valid_node_name(o.mesh_name))
-    return fail(Errc::invalid_argument, "'" + o.mesh_name + "' cannot be a mesh's name: lower-case letters, digits and hyphens, at most 63");
+    return fail(
+        Errc::invalid_argument,
+        "'" + o.mesh_name + "' cannot be a mesh's name: lower-case letters, digits and hyphens, at most 63");
   if (o.zone.size() > 64) return fail(Errc::invalid_argument, "a zone's name has at most 64 bytes");
   if (o.config.empty()) return fail(Errc::invalid_argument, "name the mesh's file with --config");
   return {};
@@ -40,8 +47,8 @@ Outcome<> check_options(const InitOptions& o) {
 
 // What init goes by once it has looked at the file.
 struct Plan {
-  std::string text;              // of the file
-  bool starter = false;          // the text is ours, and not on disk yet
+  std::string text;      // of the file
+  bool starter = false;  // the text is ours, and not on disk yet
   std::optional<model::Model> model;
   std::string trust_domain, control;
 };
@@ -55,8 +62,10 @@ Outcome<Plan> plan_with_file(const InitOptions& o, Initialized& result) {
   if (text) {
     plan.text = std::move(*text);
   } else {
-    StarterOptions starter{o.mesh_name.empty() ? "mesh" : o.mesh_name, o.trust_domain, o.name, o.control.empty() ? default_control : o.control};
-    if (starter.trust_domain.empty()) starter.trust_domain = o.mesh_name.empty() ? "mesh.internal" : o.mesh_name + ".mesh";
+    StarterOptions starter{o.mesh_name.empty() ? "mesh" : o.mesh_name, o.trust_domain, o.name,
+                           o.control.empty() ? default_control : o.control};
+    if (starter.trust_domain.empty())
+      starter.trust_domain = o.mesh_name.empty() ? "mesh.internal" : o.mesh_name + ".mesh";
     plan.text = starter_file(starter);
   }
   std::string name = std::filesystem::path(result.config).filename().string();
@@ -68,15 +77,18 @@ Outcome<Plan> plan_with_file(const InitOptions& o, Initialized& result) {
   plan.model = std::move(parsed.model);
   plan.trust_domain = plan.model->mesh.trust_domain;
   if (!o.trust_domain.empty() && o.trust_domain != plan.trust_domain)
-    return fail(Errc::conflict, o.config + " has the trust domain " + plan.trust_domain + ", not " + o.trust_domain + "; change one of them");
+    return fail(Errc::conflict, o.config + " has the trust domain " + plan.trust_domain + ", not " +
+                                    o.trust_domain + "; change one of them");
   plan.control = !o.control.empty() ? o.control : plan.model->server.control;
   if (plan.control.empty()) plan.control = default_control;
   return plan;
 }
 
 // Fills the store; it is closed on return, so that its files can be moved.
-Outcome<> fill(const StateDir& staging, const InitOptions& o, const Plan& plan, const Clock& clock, Initialized& result) {
-  auto authority = Authority::create(staging.ca(), plan.trust_domain, clock.unix_now(), lifetimes_of(&*plan.model));
+Outcome<> fill(const StateDir& staging, const InitOptions& o, const Plan& plan, const Clock& clock,
+               Initialized& result) {
+  auto authority =
+      Authority::create(staging.ca(), plan.trust_domain, clock.unix_now(), lifetimes_of(&*plan.model));
   if (!authority) return fail(std::move(authority.error()));
   result.pin = authority->pin();
   auto store = store::Store::open(staging.database(), clock, sha256_hex);
@@ -110,7 +122,8 @@ Outcome<> fill(const StateDir& staging, const InitOptions& o, const Plan& plan, 
 
   UnixSeconds lifetime = leaf_lifetime(&*plan.model);
   SpiffeId server = server_id(plan.trust_domain, o.name);
-  for (auto& [name, id] : {std::pair(kServerIdentity, server), std::pair(kNodeIdentity, node_id(plan.trust_domain, o.name))}) {
+  for (auto& [name, id] :
+       {std::pair(kServerIdentity, server), std::pair(kNodeIdentity, node_id(plan.trust_domain, o.name))}) {
     auto identity = make_identity(**store, *authority, clock, id, lifetime);
     if (!identity) return fail(std::move(identity.error()));
     if (auto ok = save_identity(staging, name, *identity); !ok) return ok;
@@ -142,12 +155,14 @@ Outcome<Initialized> init_server(const InitOptions& options, const Clock& clock)
 
   auto state = NewState::begin(StateDir(options.state));
   if (!state) return fail(std::move(state.error()));
-  if (auto ok = fill(state->staging(), options, *plan, clock, result); !ok) return fail(std::move(ok.error()));
+  if (auto ok = fill(state->staging(), options, *plan, clock, result); !ok)
+    return fail(std::move(ok.error()));
   if (!result.config_valid) return result;
 
   if (plan->starter) {
     std::filesystem::create_directories(std::filesystem::path(result.config).parent_path(), error);
-    if (auto ok = write_file(result.config, plan->text, {.mode = 0644}); !ok) return fail(std::move(ok.error()));
+    if (auto ok = write_file(result.config, plan->text, {.mode = 0644}); !ok)
+      return fail(std::move(ok.error()));
     result.starter_written = true;
   }
   if (auto ok = state->commit(); !ok) {
@@ -157,12 +172,13 @@ Outcome<Initialized> init_server(const InitOptions& options, const Clock& clock)
   return result;
 }
 
-Outcome<Identity> make_identity(store::Store& store, const Authority& authority, const Clock& clock, const SpiffeId& id,
-                                UnixSeconds lifetime) {
+Outcome<Identity> make_identity(store::Store& store, const Authority& authority, const Clock& clock,
+                                const SpiffeId& id, UnixSeconds lifetime) {
   auto key = KeyPair::generate();
   if (!key) return fail(key.error().code, std::string("cannot make a key: ") + key.error().why);
   auto csr = make_csr(*key);
-  if (!csr) return fail(csr.error().code, std::string("cannot make a certificate request: ") + csr.error().why);
+  if (!csr)
+    return fail(csr.error().code, std::string("cannot make a certificate request: ") + csr.error().why);
   std::string_view of_node = node_of(id).empty() ? server_of(id) : node_of(id);
   auto chain = sign_and_record(store, authority, clock, {*csr, id, std::string(of_node), lifetime});
   if (!chain) return fail(std::move(chain.error()));
@@ -182,14 +198,17 @@ Lifetimes lifetimes_of(const model::Model* model) {
 
 Outcome<ServerFile> load_server_file(const StateDir& state) {
   if (!state.is_server())
-    return fail(Errc::not_found, state.root() + " holds no server; run `meshd init` to make one, or name the directory with --state");
+    return fail(
+        Errc::not_found,
+        state.root() + " holds no server; run `meshd init` to make one, or name the directory with --state");
   auto text = read_file(state.server_file(), kServerFileMax);
   if (!text) return fail(std::move(text.error()));
   auto j = parse_json(*text);
   ServerFile server;
   if (j) server = {text_of(*j, "config"), text_of(*j, "control"), text_of(*j, "name")};
   if (server.config.empty() || server.name.empty() || !SocketAddress::parse(server.control))
-    return fail(Errc::invalid_argument, state.server_file() + " is damaged; it needs config, control (ip:port) and name");
+    return fail(Errc::invalid_argument,
+                state.server_file() + " is damaged; it needs config, control (ip:port) and name");
   return server;
 }
 

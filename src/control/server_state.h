@@ -28,28 +28,28 @@ Outcome<> save_server_file(const StateDir& state, const ServerFile& server);
 
 struct InitOptions {
   std::string state;
-  std::string config;         // the mesh's file; a starter is written where there is none
-  std::string name;           // of this node
-  std::string address;        // IP where other nodes reach this one
-  std::string control;        // "ip:port"; empty: the file's server.control, else ADDRESS:15012
-  std::string trust_domain;   // empty: the file's, else MESH_NAME.mesh, else mesh.internal
-  std::string mesh_name;      // for the starter; empty: mesh
+  std::string config;        // the mesh's file; a starter is written where there is none
+  std::string name;          // of this node
+  std::string address;       // IP where other nodes reach this one
+  std::string control;       // "ip:port"; empty: the file's server.control, else ADDRESS:15012
+  std::string trust_domain;  // empty: the file's, else MESH_NAME.mesh, else mesh.internal
+  std::string mesh_name;     // for the starter; empty: mesh
   std::string zone;
   uint16_t mesh_port = kMeshPort;
   std::optional<UnixSeconds> token_lifetime;  // makes a first join token
 };
 
 struct Initialized {
-  bool config_valid = true;      // false: the file has errors; nothing was made
-  std::string rendered;          // findings in the file, as people read them
+  bool config_valid = true;  // false: the file has errors; nothing was made
+  std::string rendered;      // findings in the file, as people read them
   std::string summary;
   std::string config;            // absolute path
   bool starter_written = false;  // `config` was made by this
   std::string trust_domain;
   std::string control;
-  std::string pin;               // of the root
+  std::string pin;  // of the root
   Revision revision;
-  std::string token;             // with token_lifetime; the caller wipes it
+  std::string token;  // with token_lifetime; the caller wipes it
 };
 
 // Makes a server with its first node, all of it or nothing. Errors: invalid_argument (options), conflict (there is a node
@@ -63,8 +63,8 @@ struct StarterOptions {
 std::string starter_file(const StarterOptions& options);
 
 // A new key, and its certificate signed by the local authority.
-Outcome<Identity> make_identity(store::Store& store, const Authority& authority, const Clock& clock, const SpiffeId& id,
-                                UnixSeconds lifetime);
+Outcome<Identity> make_identity(store::Store& store, const Authority& authority, const Clock& clock,
+                                const SpiffeId& id, UnixSeconds lifetime);
 // What the file says about lives of certificates, over the defaults.
 Lifetimes lifetimes_of(const model::Model* model);
 

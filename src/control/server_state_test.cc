@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/server_state.h"
 
+#include <catch2/catch_test_macros.hpp>
+
 #include "control/server_identity.h"
 #include "control/server_kit.h"
 #include "tls/verify_svid.h"
@@ -49,7 +51,8 @@ TEST_CASE("init makes a server, its first node, a starter file and a revision") 
   for (auto name : {kNodeIdentity, kServerIdentity}) {
     auto identity = load_identity(state, name);
     REQUIRE(identity);
-    CHECK(verify_svid(identity->chain, *bundle, {.now = clock.unix_now(), .role = PeerRole::server, .ids = {}}));
+    CHECK(verify_svid(identity->chain, *bundle,
+                      {.now = clock.unix_now(), .role = PeerRole::server, .ids = {}}));
   }
   auto authority = Authority::load(state.ca(), clock.unix_now());
   REQUIRE(authority);

@@ -17,7 +17,9 @@ Outcome<MadeToken> make_token(store::Store& store, const Clock& clock, const Tok
   if (order.lifetime < 1 || order.lifetime > kTokenLifetimeMax)
     return fail(Errc::invalid_argument, "a token lives from one second to 30 days");
   if (order.node && !valid_node_name(*order.node))
-    return fail(Errc::invalid_argument, "'" + *order.node + "' cannot be a node's name: lower-case letters, digits and hyphens, at most 63");
+    return fail(
+        Errc::invalid_argument,
+        "'" + *order.node + "' cannot be a node's name: lower-case letters, digits and hyphens, at most 63");
   JoinToken token = JoinToken::make(order.control, order.pin, order.trust_domain);
   MadeToken made{token.to_text(), token.id, clock.unix_now() + order.lifetime};
   store::TokenRecord record;

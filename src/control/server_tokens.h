@@ -11,20 +11,20 @@
 
 namespace meshd {
 
-inline constexpr UnixSeconds kTokenLifetime = 3600;              // when nothing is said: time to walk to the machine
+inline constexpr UnixSeconds kTokenLifetime = 3600;  // when nothing is said: time to walk to the machine
 inline constexpr UnixSeconds kTokenLifetimeMax = 30LL * 86400;
 
 struct TokenOrder {
-  std::string control;       // "ip:port" that the joiner dials
-  std::string pin;           // of the root
+  std::string control;  // "ip:port" that the joiner dials
+  std::string pin;      // of the root
   std::string trust_domain;
   UnixSeconds lifetime = kTokenLifetime;
   std::optional<std::string> node;  // only for this name; it may also take the place of a node that has it
-  std::string who;           // for the audit log
+  std::string who;                  // for the audit log
 };
 
 struct MadeToken {
-  std::string text;          // the caller wipes it
+  std::string text;  // the caller wipes it
   std::string id;
   UnixSeconds expires = 0;
 };

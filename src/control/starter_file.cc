@@ -5,7 +5,8 @@
 namespace meshd {
 namespace {
 
-constexpr std::string_view kText = R"(# The whole mesh in one file, on the server. Nodes that join need no file.
+constexpr std::string_view kText =
+    R"(# The whole mesh in one file, on the server. Nodes that join need no file.
 # After editing: `meshd check FILE`, then `meshd apply FILE`; the server also notices edits by itself.
 version: 1
 

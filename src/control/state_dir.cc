@@ -58,8 +58,10 @@ std::string service_identity(std::string_view service) { return "svc." + std::st
 
 Outcome<NodeFile> load_node_file(const StateDir& state) {
   if (!state.is_node())
-    return fail(Errc::not_found, state.root() + " holds no node; run `meshd init` on the first machine, `meshd join` on others, "
-                                                "or name the directory with --state");
+    return fail(Errc::not_found,
+                state.root() +
+                    " holds no node; run `meshd init` on the first machine, `meshd join` on others, "
+                    "or name the directory with --state");
   auto text = read_file(state.node_file(), kStateFileMax);
   if (!text) return fail(std::move(text.error()));
   auto j = parse_json(*text);
@@ -102,8 +104,10 @@ Outcome<> save_identity(const StateDir& state, std::string_view name, const Iden
   if (!wrote) return wrote;
   wrote = write_file(state.chain_of(name), identity.chain.to_pem(), {.mode = 0600});
   if (!wrote) {
-    if (exists(state.chain_of(name))) rename((key_path + ".prev").c_str(), key_path.c_str());
-    else remove(key_path.c_str());
+    if (exists(state.chain_of(name)))
+      rename((key_path + ".prev").c_str(), key_path.c_str());
+    else
+      remove(key_path.c_str());
     return wrote;
   }
   remove((key_path + ".prev").c_str());
@@ -168,15 +172,19 @@ Outcome<NewState> NewState::begin(const StateDir& at) {
   NewState state(at, staging, made);  // from here on, leaving without commit() takes everything away
   if (at.is_node() || at.is_server()) {
     state.open_ = false;  // the directory is in use: touch nothing
-    return fail(Errc::conflict, at.root() + " holds a node of a mesh already; name another directory with --state, or run "
-                                            "`meshd leave` first");
+    return fail(Errc::conflict,
+                at.root() +
+                    " holds a node of a mesh already; name another directory with --state, or run "
+                    "`meshd leave` first");
   }
   // Only what an init or join that was killed left behind, and never came into use.
   std::error_code error;
   std::filesystem::remove_all(staging.root(), error);
   for (const std::string& precious : {at.ca(), at.database(), at.identities(), at.bundle()}) {
     if (!exists(precious)) continue;
-    return fail(Errc::conflict, precious + " is there without a node.json: move it away, or name another directory with --state");
+    return fail(
+        Errc::conflict,
+        precious + " is there without a node.json: move it away, or name another directory with --state");
   }
   for (const std::string& directory : {staging.root(), staging.identities()})
     if (auto ok = make_private_dir(directory); !ok) return fail(std::move(ok.error()));
@@ -198,7 +206,8 @@ Outcome<> NewState::commit() {
   // What says "complete" goes last.
   std::partition(names.begin(), names.end(), [](const std::string& n) { return n != "node.json"; });
   for (size_t i = 0; i < names.size(); ++i) {
-    if (rename((staging_.root() + "/" + names[i]).c_str(), (at_.root() + "/" + names[i]).c_str()) == 0) continue;
+    if (rename((staging_.root() + "/" + names[i]).c_str(), (at_.root() + "/" + names[i]).c_str()) == 0)
+      continue;
     int error = errno;
     while (i-- > 0) rename((at_.root() + "/" + names[i]).c_str(), (staging_.root() + "/" + names[i]).c_str());
     return fail(Errc::io, "cannot move new files to " + at_.root() + ": " + strerror(error));

@@ -31,8 +31,12 @@ class StateDir {
   std::string node_file() const { return root_ + "/node.json"; }
   std::string bundle() const { return root_ + "/bundle.pem"; }
   std::string identities() const { return root_ + "/identities"; }
-  std::string key_of(std::string_view identity) const { return identities() + "/" + std::string(identity) + ".key"; }
-  std::string chain_of(std::string_view identity) const { return identities() + "/" + std::string(identity) + ".crt"; }
+  std::string key_of(std::string_view identity) const {
+    return identities() + "/" + std::string(identity) + ".key";
+  }
+  std::string chain_of(std::string_view identity) const {
+    return identities() + "/" + std::string(identity) + ".crt";
+  }
   std::string server_file() const { return root_ + "/server.json"; }
   std::string ca() const { return root_ + "/ca"; }
   std::string database() const { return root_ + "/mesh.db"; }
@@ -55,12 +59,12 @@ std::string service_identity(std::string_view service);  // "svc.web"
 // What a node knows of itself and of its server.
 struct NodeFile {
   std::string node;
-  std::string address;            // where other nodes reach it, an IP
+  std::string address;  // where other nodes reach it, an IP
   uint16_t mesh_port = kMeshPort;
-  std::string zone;               // may be empty
+  std::string zone;  // may be empty
   std::string trust_domain;
-  std::string server_id;          // SPIFFE ID that the control port must show
-  std::string control;            // "ip:port" of the control port
+  std::string server_id;  // SPIFFE ID that the control port must show
+  std::string control;    // "ip:port" of the control port
 };
 // Errors: not_found (with the command that makes it), invalid_argument, those of read_file.
 Outcome<NodeFile> load_node_file(const StateDir& state);
@@ -99,10 +103,11 @@ class NewState {
   Outcome<> commit();
 
  private:
-  NewState(StateDir at, StateDir staging, bool made) : at_(std::move(at)), staging_(std::move(staging)), made_(made) {}
+  NewState(StateDir at, StateDir staging, bool made)
+      : at_(std::move(at)), staging_(std::move(staging)), made_(made) {}
   StateDir at_, staging_;
-  bool made_ = false;   // the state directory itself
-  bool open_ = true;    // neither moved from nor committed
+  bool made_ = false;  // the state directory itself
+  bool open_ = true;   // neither moved from nor committed
 };
 
 }  // namespace meshd

@@ -51,7 +51,8 @@ TEST_CASE("node.json comes back as it was written; a damaged or missing one is t
   CHECK(back->node == "n1");
   CHECK(back->mesh_port == 15008);
   CHECK(back->control == "127.0.1.1:15012");
-  for (const char* text : {"", "{", "[]", "{}", R"({"node":"n1","address":"1.1.1.1","trust_domain":"a","mesh_port":70000})"}) {
+  for (const char* text :
+       {"", "{", "[]", "{}", R"({"node":"n1","address":"1.1.1.1","trust_domain":"a","mesh_port":70000})"}) {
     REQUIRE(write_file(state.node_file(), text));
     CHECK(load_node_file(state).error().code == Errc::invalid_argument);
   }
@@ -68,7 +69,7 @@ TEST_CASE("an identity survives a crash between its key and its chain") {
   REQUIRE(save_identity(state, "node", old));
   CHECK(same(*load_identity(state, "node"), old));
   CHECK(!exists(state.key_of("node") + ".prev"));
-  struct stat st {};
+  struct stat st{};
   REQUIRE(stat(state.key_of("node").c_str(), &st) == 0);
   CHECK((st.st_mode & 0777) == 0600);
 

@@ -119,10 +119,14 @@ void SyncSession::take(const Json& line) {
     return take_hello(line);
   }
   hub_.registry.heard(node_);
-  if (type == "ack") take_answer(line, true);
-  else if (type == "nack") take_answer(line, false);
-  else if (type == "health") hub_.on_health(node_, member(line, "down"));
-  else if (type == "status") hub_.registry.status(node_, to_text(line));
+  if (type == "ack")
+    take_answer(line, true);
+  else if (type == "nack")
+    take_answer(line, false);
+  else if (type == "health")
+    hub_.on_health(node_, member(line, "down"));
+  else if (type == "status")
+    hub_.registry.status(node_, to_text(line));
   // Other types are of a newer node.
 }
 
@@ -136,7 +140,8 @@ void SyncSession::take_hello(const Json& line) {
   hello.mesh_port = port > 0 && port <= 65535 ? static_cast<uint16_t>(port) : 0;
   hello.zone = text_of(line, "zone");
   greeted_ = true;
-  log::info("node connected", {{"node", node_}, {"revision", hello.revision.value}, {"version", hello.version}});
+  log::info("node connected",
+            {{"node", node_}, {"revision", hello.revision.value}, {"version", hello.version}});
   hub_.registry.hello(node_, hello);  // may change the content, and so what is sent first
   const ContentPtr& newest = hub_.history.newest();
   if (newest && newest->sha256 == has_) hub_.registry.acked(node_, *newest);
@@ -152,7 +157,8 @@ void SyncSession::take_answer(const Json& line, bool taken) {
   } else {
     refused_ = sent_->sha256;
     std::string error = text_of(line, "error", "no reason given");
-    log::warn("node refused a configuration", {{"node", node_}, {"revision", sent_->revision.value}, {"error", error}});
+    log::warn("node refused a configuration",
+              {{"node", node_}, {"revision", sent_->revision.value}, {"error", error}});
     hub_.registry.refused(node_, *sent_, error);
   }
   sent_ = nullptr;

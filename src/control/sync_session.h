@@ -61,15 +61,15 @@ class SyncSession final : public std::enable_shared_from_this<SyncSession> {
   std::optional<Error> ended_;
   Op<bool> woken_;
 
-  bool greeted_ = false;          // hello came
-  std::string has_;               // the content the node has; empty: none, or unknown
-  std::string refused_;           // content it said no to
-  ContentPtr sent_;               // committed by us and not yet answered
+  bool greeted_ = false;  // hello came
+  std::string has_;       // the content the node has; empty: none, or unknown
+  std::string refused_;   // content it said no to
+  ContentPtr sent_;       // committed by us and not yet answered
   Instant sent_at_;
-  uint64_t health_sent_ = 0;      // version
+  uint64_t health_sent_ = 0;  // version
   Instant heard_at_, pinged_at_;
   bool ping_due_ = false;
-  Chunk sending_;                 // what is left of the update under way
+  Chunk sending_;  // what is left of the update under way
 };
 
 // How long a node may take to act on a commit: it may have to ask for new certificates first.

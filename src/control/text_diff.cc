@@ -25,7 +25,7 @@ Lines lines_of(std::string_view text) {
 }
 
 struct Edit {
-  char kind;  // ' ', '-', '+'
+  char kind;        // ' ', '-', '+'
   size_t from, to;  // line before which it stands, on each side
 };
 
@@ -42,7 +42,9 @@ void replace_all(const Middle& m, std::vector<Edit>& out) {
 void shortest(const Lines& a, const Lines& b, const Middle& m, std::vector<Edit>& out) {
   int n = static_cast<int>(m.from_end - m.from_at), k_b = static_cast<int>(m.to_end - m.to_at);
   int edits_max = std::min(n + k_b, kEditsMax);
-  auto equal = [&](int x, int y) { return a[m.from_at + static_cast<size_t>(x)] == b[m.to_at + static_cast<size_t>(y)]; };
+  auto equal = [&](int x, int y) {
+    return a[m.from_at + static_cast<size_t>(x)] == b[m.to_at + static_cast<size_t>(y)];
+  };
   // furthest[d][k + d]: how far diagonal k = x - y got with d edits.
   std::vector<std::vector<int>> furthest;
   int found = -1;
@@ -71,7 +73,9 @@ void shortest(const Lines& a, const Lines& b, const Middle& m, std::vector<Edit>
   // Walk back from the end, then turn round.
   size_t start = out.size();
   int x = n, y = k_b;
-  auto put = [&](char kind) { out.push_back({kind, m.from_at + static_cast<size_t>(x), m.to_at + static_cast<size_t>(y)}); };
+  auto put = [&](char kind) {
+    out.push_back({kind, m.from_at + static_cast<size_t>(x), m.to_at + static_cast<size_t>(y)});
+  };
   for (int d = found; d > 0; --d) {
     const auto& last = furthest[static_cast<size_t>(d - 1)];
     auto at = [&](int diagonal) { return last[static_cast<size_t>(diagonal + d - 1)]; };
@@ -80,14 +84,17 @@ void shortest(const Lines& a, const Lines& b, const Middle& m, std::vector<Edit>
     int before_x = down ? at(k + 1) : at(k - 1);
     int before_y = before_x - (down ? k + 1 : k - 1);
     while (x > before_x + (down ? 0 : 1) || y > before_y + (down ? 1 : 0)) --x, --y, put(' ');
-    if (down) --y, put('+');
-    else --x, put('-');
+    if (down)
+      --y, put('+');
+    else
+      --x, put('-');
   }
   while (x > 0) --x, --y, put(' ');
   std::reverse(out.begin() + static_cast<std::ptrdiff_t>(start), out.end());
 }
 
-void write_hunk(const Lines& a, const Lines& b, const std::vector<Edit>& edits, size_t first, size_t last, std::string& out) {
+void write_hunk(const Lines& a, const Lines& b, const std::vector<Edit>& edits, size_t first, size_t last,
+                std::string& out) {
   size_t from_count = 0, to_count = 0;
   for (size_t i = first; i < last; ++i) {
     if (edits[i].kind != '+') ++from_count;
@@ -113,12 +120,14 @@ std::string text_diff(DiffSide from, DiffSide to) {
   Lines a = lines_of(from.text), b = lines_of(to.text);
   Middle m{0, a.size(), 0, b.size()};
   while (m.from_at < m.from_end && m.to_at < m.to_end && a[m.from_at] == b[m.to_at]) ++m.from_at, ++m.to_at;
-  while (m.from_end > m.from_at && m.to_end > m.to_at && a[m.from_end - 1] == b[m.to_end - 1]) --m.from_end, --m.to_end;
+  while (m.from_end > m.from_at && m.to_end > m.to_at && a[m.from_end - 1] == b[m.to_end - 1])
+    --m.from_end, --m.to_end;
 
   std::vector<Edit> edits;
   for (size_t i = m.from_at - std::min(kContext, m.from_at); i < m.from_at; ++i) edits.push_back({' ', i, i});
   shortest(a, b, m, edits);
-  for (size_t i = 0; i < kContext && m.from_end + i < a.size(); ++i) edits.push_back({' ', m.from_end + i, m.to_end + i});
+  for (size_t i = 0; i < kContext && m.from_end + i < a.size(); ++i)
+    edits.push_back({' ', m.from_end + i, m.to_end + i});
 
   std::string out = "--- " + std::string(from.name) + "\n+++ " + std::string(to.name) + "\n";
   // A hunk goes on while the next change is at most two contexts away.

@@ -21,7 +21,8 @@ TEST_CASE("a changed line is shown with its context") {
 
 TEST_CASE("an empty text and a missing last line end are shown as diff shows them") {
   CHECK(text_diff({"a", ""}, {"b", "x\n"}) == "--- a\n+++ b\n@@ -0,0 +1 @@\n+x\n");
-  CHECK(text_diff({"a", "x"}, {"b", "x\n"}) == "--- a\n+++ b\n@@ -1 +1 @@\n-x\n\\ No newline at end of file\n+x\n");
+  CHECK(text_diff({"a", "x"}, {"b", "x\n"}) ==
+        "--- a\n+++ b\n@@ -1 +1 @@\n-x\n\\ No newline at end of file\n+x\n");
 }
 
 TEST_CASE("patch makes the second text of the first by any diff") {

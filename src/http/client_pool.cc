@@ -139,14 +139,11 @@ Task<Result<Response>> ClientPool::Shared::call(LocalPtr<Shared> self, Request& 
       auto fresh = co_await self->connect();
       if (!fresh) co_return fail(fresh.error());
       entry = *fresh;
-      if (f.cancelled) {
-        entry->client.close(*f.cancelled);
-        co_return fail(*f.cancelled);
-      }
     }
     // The entry may go any time from here: nothing of it is touched after the call.
     auto answered = co_await std::exchange(entry, nullptr)->client.call(request, &f);
-    if (answered || f.cancelled || !f.reused || f.answered) co_return answered;
+    bool cancelled = request.cancellation != nullptr && request.cancellation->fired();
+    if (answered || cancelled || !f.reused || f.answered) co_return answered;
     Errc code = answered.error().code;
     bool died = code == Errc::closed || code == Errc::reset;
     bool safe = !f.sent || (!had_content && is_idempotent(request.head.method()));

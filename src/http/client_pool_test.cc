@@ -342,17 +342,52 @@ TEST_CASE("close_all and cancel end calls with their reason") {
   ClientPool pool(std::make_unique<HeldConnector>(held));
   for (bool all : {true, false}) {
     Request request = make_request("GET", "/");
+    Cancellation cancellation;
+    request.cancellation = &cancellation;
     Answer a;
     size_t before = held.size();
     spawn(call(pool, request, a));
     loop.run_until([&] { return held.size() == before + 1 && a.facts.sent; });
     if (all) pool.close_all({Errc::draining, Side::self, "draining"});
-    else a.facts.cancel({Errc::timeout, Side::upstream, "too slow"});
+    else cancellation.fire({Errc::timeout, Side::upstream, "too slow"});
     loop.run_until([&] { return a.done; });
     REQUIRE(a.error);
     CHECK(a.error->code == (all ? Errc::draining : Errc::timeout));
     CHECK(pool.active() == 0);
   }
+  run_all(loop);
+}
+
+TEST_CASE("a cancellation reaches the content of an answer, and a call that has not begun") {
+  Loop loop;
+  std::vector<std::unique_ptr<ByteStream>> held;
+  ClientPool pool(std::make_unique<HeldConnector>(held));
+  Cancellation cancellation;
+  Request request = make_request("GET", "/");
+  request.cancellation = &cancellation;
+  Answer a;
+  spawn(call(pool, request, a));
+  loop.run_until([&] { return held.size() == 1; });
+  spawn(expect_and_answer(*held[0], "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf", false));
+  loop.run_until([&] { return a.status == 200; });
+  cancellation.fire({Errc::timeout, Side::upstream, "too slow"});
+  loop.run_until([&] { return a.done; });
+  REQUIRE(a.body_error);
+  CHECK(a.body_error->code == Errc::timeout);
+  Answer b = ask(loop, pool, std::move(request));
+  REQUIRE(b.error);
+  CHECK(b.error->code == Errc::timeout);
+  CHECK_FALSE(b.facts.sent);
+  run_all(loop);
+  CHECK(pool.active() == 0);
+}
+
+TEST_CASE("a client that goes while the upstream thinks ends the upstream's call") {
+  Loop loop;
+  std::vector<std::unique_ptr<ByteStream>> held;
+  ClientPool pool(std::make_unique<HeldConnector>(held));
+  std::string out = exchange(loop, pool, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+  CHECK(pool.active() == 0);
   run_all(loop);
 }
 

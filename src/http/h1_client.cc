@@ -36,7 +36,7 @@ Framing request_framing(const Request& request) {
 
 }  // namespace
 
-struct H1Client::Connection final : H1Link, CallFacts::Target {
+struct H1Client::Connection final : H1Link {
   Connection(std::unique_ptr<ByteStream> stream, milliseconds body_stall)
       : H1Link(std::move(stream), Side::upstream, body_stall) {}
 
@@ -44,8 +44,9 @@ struct H1Client::Connection final : H1Link, CallFacts::Target {
   H1HeadParser parser{H1HeadParser::Kind::response};
   ResponseHead head;                // the answer's
   CallFacts unwanted;               // for callers who do not ask
+  Cancellation* cancellation = nullptr;  // while armed
   Body* sending = nullptr;          // the request's content while the pump has it
-  std::optional<Error> send_error;  // the request's content failed
+  std::optional<Error> send_error;  // the request's content failed, or the call was cancelled
   bool calling = false;             // a call waits for its head
   bool tunnel = false;              // raw bytes both ways, ended one by one
   bool used = false;                // has carried a call
@@ -64,9 +65,14 @@ struct H1Client::Connection final : H1Link, CallFacts::Target {
 
   void body_ended() override { settle(); }
   void body_dropped(Error why) override { end(why); }
-  void cancel_call(Error why) override {
-    send_error = why;
-    end(why);
+  static void cancelled(void* self, Error why) {
+    auto& c = *static_cast<Connection*>(self);
+    c.cancellation = nullptr;
+    if (!c.send_error) c.send_error = why;
+    c.end(why);
+  }
+  void disarm() {
+    if (cancellation != nullptr) std::exchange(cancellation, nullptr)->disarm();
   }
   void unasked() override {
     // A free connection that says something, or ends, is no connection any more. While a call is under way
@@ -80,6 +86,7 @@ void H1Client::Connection::end(Error why) {
   if (!ended) {
     LocalPtr<Connection> self(this);
     ended = true;
+    disarm();
     close(why);
     if (sending != nullptr) sending->close(why);
     settle();
@@ -89,6 +96,7 @@ void H1Client::Connection::end(Error why) {
 // Something ended: the answer, the sending, the call. Is the connection free, or gone?
 void H1Client::Connection::settle() {
   LocalPtr<Connection> self(this);
+  if (!calling && message_ended()) disarm();
   if (!ended && !calling && used && message_ended()) {
     if (tunnel && sending != nullptr) return;  // half closed
     // An answer complete before its request was: what is left of that would be taken for the next one.
@@ -176,18 +184,25 @@ Task<Result<Response>> H1Client::Connection::call(Request& request, CallFacts& f
   LocalPtr<Connection> self(this);
   facts.connected = true;
   facts.reused = used;
+  if (request.cancellation != nullptr && request.cancellation->fired()) {
+    if (!used) end(*request.cancellation->fired());
+    else settle();
+    co_return fail(*request.cancellation->fired());
+  }
   // What came before we asked is not our answer.
   if (!free() || stream().ready()) {
     end({Errc::closed, Side::upstream, "the connection ended"});
     co_return fail(Errc::closed, Side::upstream, "the connection ended");
   }
   used = calling = true;
-  facts.target = this;
+  if (request.cancellation != nullptr) {
+    cancellation = request.cancellation;
+    cancellation->arm(&Connection::cancelled, this);
+  }
   bool may_tunnel = request.head.method() == "CONNECT" || !request.head.protocol().empty();
   Framing in;
   auto done = co_await send_request(request, may_tunnel ? Framing{} : request_framing(request), facts);
   if (done) done = co_await read_answer(request, in, facts);
-  facts.target = nullptr;
   calling = false;
   if (!done) {
     end({Errc::reset, Side::upstream, "the call failed"});
@@ -208,11 +223,6 @@ Task<Result<Response>> H1Client::Connection::call(Request& request, CallFacts& f
   if (!response.body && in.has_length) response.body = std::make_unique<AbsentBody>(in.length);
   if (message_ended()) settle();
   co_return response;
-}
-
-void CallFacts::cancel(Error why) {
-  cancelled = why;
-  if (target != nullptr) std::exchange(target, nullptr)->cancel_call(why);
 }
 
 // ---- the handle

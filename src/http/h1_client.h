@@ -2,7 +2,6 @@
 // h1_client.h: the upstream end of one HTTP/1 connection (RFC 9112).
 #pragma once
 #include <memory>
-#include <optional>
 
 #include "base/limits.h"
 #include "base/local_ptr.h"
@@ -17,18 +16,6 @@ struct CallFacts {
   bool reused = false;     // it had carried a request before
   bool sent = false;       // a byte of the request was handed to the stream: the upstream may have acted on it
   bool answered = false;   // a byte of an answer came
-
-  // Gives the call up: it soon fails with `why`, and its connection ends. Nothing happens when it is over.
-  void cancel(Error why);
-
-  struct Target {
-    virtual void cancel_call(Error why) = 0;
-
-   protected:
-    ~Target() = default;
-  };
-  Target* target = nullptr;        // by the client, while it works on the call
-  std::optional<Error> cancelled;  // by cancel
 };
 
 // Told when a connection becomes free or ends; for the pool.
@@ -54,6 +41,8 @@ class H1Client {
   // One call at a time. The answer comes as soon as its head is there, while the request's content still goes out.
   // The request's body is taken (moved out) once sending begins; on an error with !facts.sent it is still there.
   // The response's body stays valid after this object is gone; destroying it early ends the connection.
+  // The request's cancellation is armed from the start to the end of the response's content; fired, it ends the
+  // connection, and the call or the content fails with its reason.
   // Errors: protocol (side upstream), reset, closed, timeout; or the request body's own (side as it says).
   Task<Result<Response>> call(Request& request, CallFacts* facts = nullptr);
 

@@ -35,6 +35,11 @@ class H1ServerConnection final : public H1Link, public InterimSink {
     if (waiting_) interrupt({Errc::draining, Side::self, "draining"});
   }
   bool idle() const { return waiting_; }
+  // Ends now, and with it what the service does for it.
+  void abort(Error why) {
+    close(why);
+    abandon(why);
+  }
 
  private:
   enum class Next : uint8_t { request, part, gone };
@@ -51,10 +56,19 @@ class H1ServerConnection final : public H1Link, public InterimSink {
   void interim(ResponseHead head) override;
   void body_wanted() override;
   void body_ended() override { request_over(); }
-  void body_dropped(Error) override { request_over(); }
+  void body_dropped(Error why) override {
+    request_over();
+    if (tunnel_ && broken()) abandon(why);
+  }
   void unasked() override;
   void request_over() {
     if (request_over_.waiting()) request_over_.complete(true);
+  }
+  // Tells the service that nobody waits for its answer any more.
+  void abandon(Error why) {
+    if (!answering_) return;
+    cancellation_.fire(why);
+    if (response_.body) response_.body->close(why);
   }
   static void head_timer_fired(void* self);
   static void watch_timer_fired(void* self);
@@ -67,6 +81,7 @@ class H1ServerConnection final : public H1Link, public InterimSink {
   Request request_;
   Framing framing_;        // of the request
   Response response_;
+  Cancellation cancellation_;
   bool waiting_ = false;   // for the first byte of a head
   bool answering_ = false; // the service or its answer's content is at work
   bool keep_ = true;       // the connection may carry another request
@@ -127,6 +142,8 @@ void H1ServerConnection::open_request() {
   if (may_tunnel) content.body = BodyKind::until_end;
   request_.body = open_body(content, may_tunnel);
   request_.interim = this;
+  cancellation_ = Cancellation();
+  request_.cancellation = &cancellation_;
 }
 
 // The service reads the content: a client that waits to be asked is asked now.
@@ -146,6 +163,7 @@ void H1ServerConnection::interim(ResponseHead head) {
 
 auto H1ServerConnection::answer() -> Task<Next> {
   answering_ = true;
+  watch_timer_.start(kAbandonWatch);
   auto answered = co_await service_.call(request_);
   if (answered) response_ = std::move(*answered);
   else response_ = make_error_response(answered.error());
@@ -154,6 +172,7 @@ auto H1ServerConnection::answer() -> Task<Next> {
   if (status < 200 && (status != 101 || request_.head.protocol().empty()))
     response_ = make_error_response({Errc::internal, Side::self, "not a final answer"});
   Next next = co_await send_answer();
+  watch_timer_.stop();
   answering_ = false;
   response_.body.reset();
   if (next == Next::request && !message_ended()) {
@@ -212,14 +231,12 @@ auto H1ServerConnection::send_answer() -> Task<Next> {
     if (!written) co_return Next::gone;
     co_return co_await run_tunnel();
   }
-  watch_timer_.start(kAbandonWatch);
   Sent sent = co_await send_message(stream(), std::move(head), response_.body.get(), out);
   if (sent.whole() && response_.body && out.body == BodyKind::length) {
     // Its end, too, so that who counts or pools behind it sees a complete message.
     auto end = co_await response_.body->pull();
     if (!end || !end->empty()) sent.body = fail(Errc::protocol, Side::self, "the content is longer than declared");
   }
-  watch_timer_.stop();
   if (!sent.body) {
     // A reset and not an end: an answer cut short must not look complete.
     close({Errc::reset, Side::self, "the answer's content failed"});
@@ -232,12 +249,15 @@ auto H1ServerConnection::send_answer() -> Task<Next> {
 // While an answer is slow, a read finds out whether anybody still waits for it.
 void H1ServerConnection::watch_timer_fired(void* self) {
   auto& c = *static_cast<H1ServerConnection*>(self);
+  // Not while the request itself still comes: whoever pulls it notices.
   if (c.message_ended()) c.watch();
+  else c.watch_timer_.start(kAbandonWatch);
 }
 
+// The end of the client's stream counts as its going, as with other proxies: of a client that only half-closes
+// we know no more, and it gets its answer if that takes less than kAbandonWatch.
 void H1ServerConnection::unasked() {
-  if (!answering_ || !head_sent_ || !response_.body || tunnel_) return;
-  if (broken() || at_end()) response_.body->close(kClientGone);
+  if (!tunnel_ && (broken() || at_end())) abandon(kClientGone);
 }
 
 void H1ServerConnection::tunnel_timer_fired(void* self) {
@@ -246,13 +266,13 @@ void H1ServerConnection::tunnel_timer_fired(void* self) {
     c.tunnel_timer_.start(c.options_.tunnel_idle);
     return;
   }
-  constexpr Error kIdle{Errc::timeout, Side::client, "the tunnel was idle"};
-  c.close(kIdle);
-  if (c.response_.body) c.response_.body->close(kIdle);
+  static constexpr Error kIdle{Errc::timeout, Side::client, "the tunnel was idle"};
+  c.abort(kIdle);
 }
 
 // Both directions carry raw bytes: the service pulls one, this writes the other, until both have ended.
 auto H1ServerConnection::run_tunnel() -> Task<Next> {
+  watch_timer_.stop();
   tunnel_timer_.start(options_.tunnel_idle);
   while (response_.body) {
     auto piece = co_await response_.body->pull();
@@ -323,7 +343,7 @@ class Member final : public ServerConnection {
  public:
   Member(ServerGroup& group, H1ServerConnection& connection) : ServerConnection(group), connection_(connection) {}
   void begin_drain() override { connection_.begin_drain(); }
-  void close(Error why) override { connection_.close(why); }
+  void close(Error why) override { connection_.abort(why); }
   bool idle() const override { return connection_.idle(); }
 
  private:

@@ -126,11 +126,14 @@ void ControlServer::tick() {
 }
 
 void ControlServer::tidy() {
-  auto certificates = store_->certificates().prune_expired();
-  auto tokens = store_->tokens().prune(clock_.unix_now() - kTokensKept);
-  if (!certificates || !tokens)
-    log::warn("cannot tidy the store",
-              {{"error", (certificates ? tokens.error() : certificates.error()).what}});
+  auto tidied = store_->transact([&]() -> Outcome<> {
+    if (auto n = store_->certificates().prune_expired(); !n) return fail(std::move(n.error()));
+    if (auto n = store_->tokens().prune(clock_.unix_now() - kTokensKept); !n)
+      return fail(std::move(n.error()));
+    if (auto n = store_->revisions().prune(kRevisionsKept); !n) return fail(std::move(n.error()));
+    return {};
+  });
+  if (!tidied) log::warn("cannot tidy the store", {{"error", tidied.error().what}});
 }
 
 // ---- ending

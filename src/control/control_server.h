@@ -25,6 +25,7 @@ inline constexpr size_t kControlConnectionsMax = 2'048;  // nodes hold one or tw
 inline constexpr milliseconds kControlTick{1'000};
 inline constexpr int kFlushTicks = 5;                     // what nodes report is written down so often
 inline constexpr int kTidyTicks = 3'600;                  // expired certificates and tokens leave the store
+inline constexpr size_t kRevisionsKept = 1'000;           // older ones leave the history
 inline constexpr UnixSeconds kTokensKept = 30LL * 86400;  // used and expired ones stay listed so long
 
 class ControlServer {

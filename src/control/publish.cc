@@ -119,8 +119,12 @@ Outcome<> Publisher::keep(const Change& change, Published& result) {
     if (!now && now.error().code != Errc::not_found && now.error().code != Errc::limit)
       return fail(std::move(now.error()));
     if (!now || *now != change.text) {
+      // An edit that was never in force is nowhere else: it is not lost, but laid beside the file.
+      bool edited = now && *now != text_;
+      if (edited)
+        log::warn("an unpublished edit of the file is replaced", {{"kept_as", settings_.file + ".prev"}});
       if (now) before = std::move(*now);
-      if (auto ok = replace_config_file(settings_.file, change.text); !ok) return ok;
+      if (auto ok = replace_config_file(settings_.file, change.text, edited); !ok) return ok;
     }
   }
   store::Appended appended;
@@ -171,13 +175,13 @@ void Publisher::remake() {
   if (on_content) on_content(content_);
 }
 
-Outcome<> replace_config_file(const std::string& path, std::string_view text) {
+Outcome<> replace_config_file(const std::string& path, std::string_view text, bool keep_previous) {
   std::error_code error;
   std::filesystem::path target = std::filesystem::weakly_canonical(path, error);
   std::string real = error ? path : target.string();
   struct stat st{};
   unsigned mode = stat(real.c_str(), &st) == 0 ? st.st_mode & 0777 : 0640;
-  return write_file(real, text, {.mode = mode});
+  return write_file(real, text, {.mode = mode, .keep_previous = keep_previous});
 }
 
 }  // namespace meshd

@@ -92,7 +92,8 @@ class Publisher {
   ContentPtr content_;
 };
 
-// Replaces the file's text through its links, with its mode kept. Errors: permission, io; the file is as it was.
-Outcome<> replace_config_file(const std::string& path, std::string_view text);
+// Replaces the file's text through its links, with its mode kept; `keep_previous`: what was there stays as PATH.prev.
+// Errors: permission, io; the file is as it was.
+Outcome<> replace_config_file(const std::string& path, std::string_view text, bool keep_previous = false);
 
 }  // namespace meshd

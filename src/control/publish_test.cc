@@ -114,6 +114,18 @@ TEST_CASE("the server's file keeps its mode and its link when it is replaced") {
   CHECK(*read_file(dir / "real.yaml", 100) == "new");
 }
 
+TEST_CASE("an edit that was never in force is kept beside the file that replaces it") {
+  Loop loop;
+  TestServer server;
+  server.publish(test_file());
+  server.publish(test_file(50));
+  CHECK(!exists(server.file + ".prev"));
+  REQUIRE(write_file(server.file, "services: [half of a thou"));
+  server.publish(test_file(40));
+  CHECK(*read_file(server.file + ".prev", 1 << 20) == "services: [half of a thou");
+  CHECK(*read_file(server.file, 1 << 20) == test_file(40));
+}
+
 TEST_CASE("where the file cannot be written there is no revision either") {
   Loop loop;
   TestServer server;

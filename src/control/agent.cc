@@ -34,7 +34,7 @@ struct Agent::Session {
 namespace {
 
 // A node that is this far behind in reading our lines is not helped by more of them.
-constexpr size_t kUnsentMax = 1024 * 1024;
+constexpr size_t kUnsentLinesMax = 1024 * 1024;
 constexpr uint32_t kPauseDoublings = 6;
 constexpr int64_t kSkewWarn = 30;
 // A connection that ends sooner counts as a failed try.
@@ -223,7 +223,7 @@ Task<Outcome<>> Agent::handle(Session& session, std::string line) {
     Json mine = parts_.status();
     if (mine.is<JsonObject>())
       for (auto& [key, value] : mine.get<JsonObject>()) set(status, key.c_str(), std::move(value));
-    if (session.out.queued() < kUnsentMax) session.out.send(status);
+    if (session.out.queued() < kUnsentLinesMax) session.out.send(status);
   }
   co_return Outcome<>();
 }

@@ -84,7 +84,7 @@ TEST_CASE("all duplicate keys are reported and the first one is kept") {
 }
 
 TEST_CASE("depth, size and number of values are bounded") {
-  for (std::string text : {std::string(100'000, '['), std::string(100'000, '{')}) {
+  for (const std::string& text : {std::string(100'000, '['), std::string(100'000, '{')}) {
     auto p = parse(text);
     CHECK_FALSE(p.tree);
     CHECK_FALSE(p.found.empty());

@@ -9,7 +9,7 @@ mesh: { name: accept, trust_domain: accept.mesh }
 services:
   web:
     listen: 9001
-    instances: [{ node: n2, address: 127.0.1.2, port: 18080 }]
+    instances: [{ node: n2, bind: 127.0.1.2, port: 18080 }]
   shop: { instances: [{ node: n1, any_local: true }] }
 policy:
   default: deny

@@ -7,7 +7,7 @@ mesh: { name: accept, trust_domain: accept.mesh }
 services:
   web:
     listen: 9001
-    instances: [{ node: n3, address: 127.0.1.3, port: 18080 }]
+    instances: [{ node: n3, bind: 127.0.1.3, port: 18080 }]
   shop: { instances: [{ node: n2, any_local: true }] }
 policy:
   default: deny

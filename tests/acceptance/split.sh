@@ -8,8 +8,8 @@ services:
   web:
     listen: 9001
     instances:
-      - { node: n2, address: 127.0.1.2, port: 18081, tags: { version: v1 } }
-      - { node: n3, address: 127.0.1.3, port: 18082, tags: { version: v2 } }
+      - { node: n2, bind: 127.0.1.2, port: 18081, tags: { version: v1 } }
+      - { node: n3, bind: 127.0.1.3, port: 18082, tags: { version: v2 } }
   shop: { instances: [{ node: n1, any_local: true }] }
 routes:
   - name: split

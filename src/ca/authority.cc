@@ -184,9 +184,10 @@ Outcome<bool> Authority::rotate_if_due(UnixSeconds now) {
   if (auto saved = save_key(paths.issuing_key, **key, {.keep_previous = true}); !saved)
     return fail(saved.error());
   if (auto saved = write_file(paths.issuing_crt, certificate->to_pem()); !saved) {
-    // Back to the pair that fits; if that fails too, load() mends it.
-    (void)save_key(paths.issuing_key, *issuing_.key);
-    return fail(saved.error());
+    // Back to the pair that fits. If that fails too, load() mends it.
+    auto restored = save_key(paths.issuing_key, *issuing_.key);
+    std::string more = restored ? "" : "; " + restored.error().what;
+    return fail(saved.error().code, saved.error().what + more);
   }
   issuing_ = {*key, std::move(*certificate)};
   return true;

@@ -41,6 +41,15 @@ size_t class_of(size_t bytes) { return (bytes + kStep - 1) / kStep - 1; }
 void* frame_allocate(size_t bytes) {
   slab.largest = std::max(slab.largest, bytes);
   ++slab.live;
+  return slab_allocate(bytes);
+}
+
+void frame_free(void* p, size_t bytes) {
+  --slab.live;
+  slab_free(p, bytes);
+}
+
+void* slab_allocate(size_t bytes) {
   size_t c = class_of(bytes);
   if (c < kClasses && slab.lists[c] != nullptr) {
     Free* f = slab.lists[c];
@@ -53,8 +62,7 @@ void* frame_allocate(size_t bytes) {
   return p;
 }
 
-void frame_free(void* p, size_t bytes) {
-  --slab.live;
+void slab_free(void* p, size_t bytes) {
   size_t c = class_of(bytes);
   if (c < kClasses && slab.counts[c] < kKeepPerClass) {
     auto* f = static_cast<Free*>(p);

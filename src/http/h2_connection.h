@@ -30,6 +30,9 @@ struct nghttp2_session;
 
 namespace meshd {
 
+// The nghttp2_mem for sessions (h2_memory.cc); that type has no name to declare.
+void* h2_memory();
+
 class H2Connection final : public LocalCounted, private TurnEnd {
  public:
   enum class Role : uint8_t { server, client };

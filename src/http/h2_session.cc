@@ -283,9 +283,11 @@ nghttp2_session* H2Connection::make_session() {
   nghttp2_option_set_peer_max_concurrent_streams(o, 100);
   // Ours count first (H2Options::resets); this one would end with INTERNAL_ERROR.
   nghttp2_option_set_stream_reset_rate_limit(o, UINT64_MAX / 2, UINT64_MAX / 2);
+  auto* memory = static_cast<nghttp2_mem*>(h2_memory());
   nghttp2_session* session = nullptr;
-  int status = role == Role::server ? nghttp2_session_server_new2(&session, Callbacks::all(), this, o)
-                                    : nghttp2_session_client_new2(&session, Callbacks::all(), this, o);
+  int status = role == Role::server
+                   ? nghttp2_session_server_new3(&session, Callbacks::all(), this, o, memory)
+                   : nghttp2_session_client_new3(&session, Callbacks::all(), this, o, memory);
   nghttp2_option_del(o);
   if (status != 0) throw std::bad_alloc();
   return session;

@@ -21,6 +21,9 @@ class H2Stream : public ByteStream {
   // A stream that has not ended both ways is reset: CANCEL; NO_ERROR by a server that has sent all.
   // As with every ByteStream, nobody may be waiting on it: close it and let the waiters come back first.
   ~H2Stream() override;
+  // From the loop's slab: a stream must be destroyed on its thread, as all of it must be used there.
+  static void* operator new(size_t size);
+  static void operator delete(void* p, size_t size);
 
   // DATA as it came: slices of what the transport read. Empty: END_STREAM; then trailers() is settled.
   // Errors: reset (reset_code() tells which), refused (the peer did not process the stream: safe to send

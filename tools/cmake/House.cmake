@@ -66,6 +66,7 @@ function(meshd_program name folder)
     target_link_options(${name} PRIVATE ${meshd_static_link})
     # An object, not an archive: its symbols must win over glibc's.
     target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tools/link/no_nss.c)
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/tools/link/no_nss.c PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
   endif()
   install(TARGETS ${name} RUNTIME DESTINATION bin)
 endfunction()

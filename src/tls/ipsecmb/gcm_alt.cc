@@ -123,7 +123,8 @@ int mbedtls_gcm_setkey(mbedtls_gcm_context* ctx, mbedtls_cipher_id_t cipher, con
   if (memory == nullptr) return MBEDTLS_ERR_CIPHER_ALLOC_FAILED;
   ctx->fast = new (memory) meshd_gcm_fast{};
   ctx->fast->run = run;
-  run->pre(key, &ctx->fast->key);
+  run->expand_key(key, ctx->fast->key.expanded_keys);
+  run->precompute(&ctx->fast->key);
   return 0;
 }
 

@@ -5,7 +5,7 @@
 // Not all of these stand in the library's public header, but all have external names, the same in 1.3 and 2.0.
 #define MESHD_GCM_DECLARE(bits, suffix)                                                           \
   extern "C" {                                                                                    \
-  meshd::tls::GcmFunctions::Pre aes_gcm_pre_##bits##_##suffix;                                    \
+  meshd::tls::GcmFunctions::Precompute aes_gcm_precomp_##bits##_##suffix;                         \
   meshd::tls::GcmFunctions::OneShot aes_gcm_enc_##bits##_##suffix, aes_gcm_dec_##bits##_##suffix; \
   meshd::tls::GcmFunctions::Init aes_gcm_init_##bits##_##suffix;                                  \
   meshd::tls::GcmFunctions::InitVarIv aes_gcm_init_var_iv_##bits##_##suffix;                      \
@@ -15,11 +15,16 @@
       aes_gcm_dec_##bits##_finalize_##suffix;                                                     \
   }
 
-#define MESHD_GCM_TABLE(bits, suffix)                                             \
-  {aes_gcm_pre_##bits##_##suffix,         aes_gcm_enc_##bits##_##suffix,          \
-   aes_gcm_dec_##bits##_##suffix,         aes_gcm_init_##bits##_##suffix,         \
-   aes_gcm_init_var_iv_##bits##_##suffix, aes_gcm_enc_##bits##_update_##suffix,   \
-   aes_gcm_dec_##bits##_update_##suffix,  aes_gcm_enc_##bits##_finalize_##suffix, \
+#define MESHD_GCM_TABLE(bits, suffix)      \
+  {aes_keyexp_##bits##_enc_sse,            \
+   aes_gcm_precomp_##bits##_##suffix,      \
+   aes_gcm_enc_##bits##_##suffix,          \
+   aes_gcm_dec_##bits##_##suffix,          \
+   aes_gcm_init_##bits##_##suffix,         \
+   aes_gcm_init_var_iv_##bits##_##suffix,  \
+   aes_gcm_enc_##bits##_update_##suffix,   \
+   aes_gcm_dec_##bits##_update_##suffix,   \
+   aes_gcm_enc_##bits##_finalize_##suffix, \
    aes_gcm_dec_##bits##_finalize_##suffix}
 
 MESHD_GCM_DECLARE(128, sse)

@@ -1,7 +1,8 @@
 // levels.h: the functions of intel-ipsec-mb that we call, one table for each level and key size.
 // SPDX-License-Identifier: Apache-2.0
 //
-// They are called directly: the library's own manager would link every algorithm it has (13 MB), these link AES-GCM.
+// They are called directly: the library's own manager would link every algorithm it has (13 MB). Even its function that
+// sets a key would link every level and the 192-bit code (2 MB), so a key is set by its two parts.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -13,7 +14,9 @@
 namespace meshd::tls {
 
 struct GcmFunctions {
-  using Pre = void(const void* key, gcm_key_data*);
+  // A key is set in two steps: its round keys, then the powers of the hash key that come from them.
+  using ExpandKey = void(const void* key, void* round_keys);
+  using Precompute = void(gcm_key_data*);
   // `tag` is written, in decryption too: comparing it is the caller's work.
   using OneShot = void(const gcm_key_data*, gcm_context_data*, uint8_t* out, const uint8_t* in,
                        uint64_t length, const uint8_t* iv, const uint8_t* aad, uint64_t aad_length,
@@ -26,7 +29,8 @@ struct GcmFunctions {
                       uint64_t length);
   using Finalize = void(const gcm_key_data*, gcm_context_data*, uint8_t* tag, uint64_t tag_length);
 
-  Pre* pre;
+  ExpandKey* expand_key;
+  Precompute* precompute;
   OneShot* encrypt;
   OneShot* decrypt;
   Init* init;

@@ -174,7 +174,7 @@ struct AccessLog {
   SourcePos at;
   AccessLogFormat format = AccessLogFormat::json;
   std::string output = "stdout";  // stdout | stderr | none | an absolute path
-  std::string only;               // access_filter.h; empty: every request
+  std::string only = "status >= 400";  // telemetry/access_filter.h; empty: every request
 };
 
 struct Telemetry {

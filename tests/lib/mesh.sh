@@ -61,7 +61,7 @@ cleanup() {
   done
   if [ "$status" -ne 0 ] && [ -n "${KEEP_LOGS:-1}" ]; then
     for log in "$WORK"/*.log; do
-      [ -s "$log" ] && [ "$status" -lt 128 ] && { say "--- ${log##*/}"; tail -n 15 "$log" >&2; }
+      [ -s "$log" ] && [ "$status" -lt 128 ] && { say "--- ${log##*/}"; tail -n 5 "$log" >&2; }
     done
   fi
   rm -rf "$WORK"
@@ -123,6 +123,7 @@ nginx_at() {
   mkdir -p "$dir/html"
   cat >"$dir/nginx.conf" <<CONF
 daemon off;
+$([ "$(id -u)" != 0 ] || echo 'user root;')
 worker_processes 1;
 pid $dir/nginx.pid;
 error_log $dir/error.log;

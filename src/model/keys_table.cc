@@ -121,7 +121,7 @@ constexpr Key kKeys[] = {
     {"routes[].to[].service", name, "", "", "Another service's instances.", refused},
     {"routes[].timeout", map, "", "", "Timeouts of this route."},
     {"routes[].timeout.request", duration, "", "0s..24h",
-     "From the request's head to the response's end; 0s: none. Default: defaults.timeout.request."},
+     "From the request's head to the response's; 0s: none. Default: defaults.timeout.request."},
     {"routes[].timeout.per_try", duration, "", "", "Of one try.", ignored},
     {"routes[].retries", map, "", "", "When a failed request is tried again.", ignored},
     {"routes[].retries.max", integer, "2", "0..10", "Tries beyond the first."},

@@ -120,6 +120,9 @@ RequestFacts facts_of(const Exchange& x, const FieldLookup& fields, uint64_t ran
 
 Response relay_response(ExchangePtr x, Response response) {
   x->status = response.head.status;
+  // The deadline was for the answer to begin. How long its content takes is the client's pace; bodies that
+  // stand still have limits of their own (kBodyStall).
+  x->deadline.stop();
   if (!response.body) {
     record(*x);
     return response;

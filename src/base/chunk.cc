@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/chunk.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstdlib>
 #include <cstring>
@@ -58,6 +59,23 @@ Chunk Chunk::copy(std::string_view bytes) {
   return adopt(b, bytes.size());
 }
 
+void ChunkQueue::push_copy(std::string_view bytes) {
+  constexpr size_t kCopyBlock = 4096 - 64;
+  while (!bytes.empty()) {
+    if (room_ == 0) {
+      chunks_.push_back(Chunk::adopt(Block::make(kCopyBlock), 0));
+      room_ = kCopyBlock;
+    }
+    Chunk& last = chunks_.back();
+    size_t n = std::min(room_, bytes.size());
+    std::memcpy(const_cast<char*>(last.data()) + last.size(), bytes.data(), n);
+    last.truncate(last.size() + n);  // grows into the room behind it
+    room_ -= n;
+    size_ += n;
+    bytes.remove_prefix(n);
+  }
+}
+
 Chunk ChunkQueue::pop(size_t max) {
   if (size_ == 0) return {};
   Chunk& front = chunks_[first_];
@@ -94,6 +112,7 @@ void ChunkQueue::clear() {
   chunks_.clear();
   first_ = 0;
   size_ = 0;
+  room_ = 0;
 }
 
 // Keeps the vector from growing without end: an empty queue starts over, a long one moves up.

@@ -110,8 +110,12 @@ class ChunkQueue {
   void push(Chunk c) {
     if (c.empty()) return;
     size_ += c.size();
+    room_ = 0;
     chunks_.push_back(std::move(c));
   }
+  // Copies `bytes` to the end, side by side with other copies: many small pieces then cost no Chunk each and pin
+  // none of the large blocks they came in.
+  void push_copy(std::string_view bytes);
   // Removes and returns the first chunk, at most `max` bytes of it; empty when the queue is.
   Chunk pop(size_t max = SIZE_MAX);
   // Drops `n` bytes from the front.
@@ -125,6 +129,7 @@ class ChunkQueue {
   std::vector<Chunk> chunks_;
   size_t first_ = 0;  // chunks_[0, first_) are spent
   size_t size_ = 0;
+  size_t room_ = 0;   // free bytes of our own block behind the last chunk
 };
 
 // Hands out the free tail of a shared block to readers, so that many small reads share one block.

@@ -127,4 +127,30 @@ TEST_CASE("small reads share one block, and the block is used again once nobody 
   REQUIRE(big.view().find_first_not_of('x') == std::string_view::npos);
 }
 
+TEST_CASE("small pieces copied to a queue lie side by side") {
+  ChunkQueue q;
+  q.push(Chunk::literal("head"));
+  for (int i = 0; i < 1000; ++i) q.push_copy("ab");
+  CHECK(q.size() == 2004);
+  CHECK(q.chunks().size() == 2);
+  CHECK(q.pop(5).view() == "head");
+  CHECK(q.pop(3).view() == "aba");
+  // What was handed out stays as it was while more is copied behind it.
+  Chunk part = q.pop(1);
+  q.push_copy("zz");
+  CHECK(part.view() == "b");
+  std::string rest;
+  while (!q.empty()) rest += q.pop().view();
+  CHECK(rest.size() == 2000 - 4 + 2);
+  CHECK(rest.ends_with("abzz"));
+  q.push_copy(std::string(10'000, 'x'));
+  CHECK(q.size() == 10'000);
+  CHECK(q.chunks().size() == 3);
+  q.push(Chunk::literal("y"));
+  q.push_copy("z");
+  rest.clear();
+  while (!q.empty()) rest += q.pop().view();
+  CHECK(rest.ends_with("xyz"));
+}
+
 }  // namespace meshd

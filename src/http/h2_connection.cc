@@ -40,11 +40,13 @@ H2Connection::H2Connection(Role r, std::unique_ptr<ByteStream> transport, const 
       ping_timer_(fire<&H2Connection::on_ping_timer>, this),
       idle_timer_(fire<&H2Connection::drain>, this),
       stall_timer_(fire<&H2Connection::on_stall_timer>, this),
+      head_timer_(fire<&H2Connection::on_head_timer>, this),
       deadline_(fire<&H2Connection::on_deadline>, this) {
   session_ = make_session();
   submit_settings();
   schedule();
   if (options.ping_after.count() > 0) ping_timer_.start(options.ping_after);
+  if (role == Role::server) head_timer_.start(options.head_timeout);
   streams_changed();
 }
 
@@ -95,6 +97,14 @@ void H2Connection::receive(const Chunk& bytes) {
     end({Errc::exhausted, Side::self, "out of memory"}, NGHTTP2_INTERNAL_ERROR);
   else if (n < 0)
     end({Errc::protocol, side(), "not HTTP/2"}, NGHTTP2_PROTOCOL_ERROR);
+  // The preface with its SETTINGS, and each head, must be whole in time (slow loris).
+  if (role == Role::server && state_ == State::open) {
+    bool partial = !settled_ || incoming_ != nullptr;
+    if (!partial)
+      head_timer_.stop();
+    else if (!head_timer_.armed())
+      head_timer_.start(options.head_timeout);
+  }
   deliver();
   schedule();
 }
@@ -193,6 +203,7 @@ void H2Connection::start_closing(Error why) {
   ping_timer_.stop();
   idle_timer_.stop();
   stall_timer_.stop();
+  head_timer_.stop();
   deadline_.start(kLinger);
   changed_ = true;
   break_all(why);
@@ -320,6 +331,10 @@ void H2Connection::streams_changed() {
 }
 
 // ---- timers
+
+void H2Connection::on_head_timer() {
+  end({Errc::timeout, side(), "a head takes too long"}, NGHTTP2_NO_ERROR);
+}
 
 void H2Connection::on_ping_timer() {
   if (std::exchange(heard_, false)) {

@@ -116,6 +116,7 @@ class H2Connection final : public LocalCounted, private TurnEnd {
   void on_ping_timer();
   void on_stall_timer();
   void on_deadline();
+  void on_head_timer();
   void streams_changed();
 
   // ---- h2_output.cc
@@ -132,7 +133,8 @@ class H2Connection final : public LocalCounted, private TurnEnd {
   bool draining_ = false;
   bool final_goaway_sent_ = false;
   bool goaway_seen_ = false;
-  bool heard_ = false;  // bytes came since the ping timer looked
+  bool settled_ = false;  // the peer's SETTINGS came
+  bool heard_ = false;    // bytes came since the ping timer looked
   bool ping_out_ = false;
   bool changed_ = false;    // the observer has something to hear
   bool finishing_ = false;  // finish_transport was started
@@ -159,7 +161,7 @@ class H2Connection final : public LocalCounted, private TurnEnd {
 
   H2Budget resets_, faults_, noise_;
   int32_t update_credit_ = 64;  // WINDOW_UPDATE frames that what we sent explains
-  Timer ping_timer_, idle_timer_, stall_timer_, deadline_;
+  Timer ping_timer_, idle_timer_, stall_timer_, head_timer_, deadline_;
 };
 
 }  // namespace meshd

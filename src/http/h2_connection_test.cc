@@ -316,6 +316,58 @@ TEST_CASE("bytes that were read before are served first") {
   loop.run_until([&] { return loop.tasks() == 0; });
 }
 
+TEST_CASE("a head that takes too long ends the connection, so does a preface that does not come") {
+  for (bool preface : {false, true}) {
+    Loop loop;
+    Keeper keeper;
+    PipePair pipe = make_pipe();
+    H2Options o = H2Options::edge();
+    o.head_timeout = milliseconds(20);
+    H2Server server(std::move(pipe.a), keeper, o);
+    std::optional<Error> end;
+    struct Run {
+      static Task<void> run(H2Server& s, std::optional<Error>& end) { end = co_await s.run(); }
+    };
+    spawn(Run::run(server, end));
+    Reading seen;
+    spawn(read_stream(*pipe.b, seen));
+    // HEADERS that announces more than comes.
+    std::string first = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string(kSettings) +
+                        std::string("\0\0\x40\1\5\0\0\0\1\x82\x86\x84", 12);
+    if (preface) (void)pipe.b->write(Chunk::copy(first));
+    loop.run_until([&] { return seen.ended; });
+    pipe.b->close({Errc::cancelled, Side::self, "test is over"});
+    loop.run_until([&] { return end.has_value(); });
+    CHECK(end->code == Errc::timeout);
+    CHECK(keeper.streams.empty());
+    loop.run_until([&] { return loop.tasks() == 0; });
+  }
+}
+
+TEST_CASE("many tiny frames are held side by side") {
+  Peers p;
+  auto [c, s] = p.stream();
+  for (int i = 0; i < 500; ++i) {
+    (void)c->write(Chunk::literal("x"));
+    p.step();  // a frame each
+  }
+  p.settle();
+  struct Count {
+    static Task<void> run(ByteStream& s, int& chunks, size_t& bytes) {
+      while (bytes < 500) {
+        Result<Chunk> c = co_await s.read();
+        ++chunks;
+        bytes += c->size();
+      }
+    }
+  };
+  int chunks = 0;
+  size_t bytes = 0;
+  spawn(Count::run(*s, chunks, bytes));
+  p.until([&] { return bytes == 500; });
+  CHECK(chunks == 2);
+}
+
 TEST_CASE("small streams cost little memory") {
   CHECK(sizeof(H2ServerStream) <= 1024);
   CHECK(sizeof(H2ClientStream) <= 1088);

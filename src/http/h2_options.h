@@ -25,6 +25,8 @@ struct H2Options {
   size_t stream_outbox = 64 * 1024;                    // bytes one stream queues before its writer waits
   bool extended_connect = false;                       // offer RFC 8441 (WebSocket)
 
+  milliseconds head_timeout =
+      kHeadDeadline;           // of a server: the peer's preface, and each head, from begin to end
   milliseconds ping_after{0};  // silence after which the peer must show that it lives; 0: never asked
   milliseconds ping_timeout{5'000};
   milliseconds idle_timeout{0};  // without a stream for so long: drain; 0: never

@@ -74,6 +74,18 @@ void client_gave_up(void* context, Error why) {
   if (x.sending != nullptr) x.sending->close(why);
 }
 
+// HTTP/2 may send cookies in pieces for the sake of compression; everybody else wants one field (RFC 9113 8.2.3).
+void join_cookies(RequestHead& head) {
+  if (head.count("cookie") < 2) return;
+  std::string all;
+  for (size_t i = 0; i < head.size(); ++i) {
+    if (!same_name(head[i].name, "cookie")) continue;
+    if (!all.empty()) all += "; ";
+    all += head[i].value;
+  }
+  head.set("cookie", all);
+}
+
 // Checks the head and makes the request that the service sees.
 Result<> make_request(Connection& c, const LocalPtr<Exchange>& x, Request& request) {
   H2ServerStream& s = *x->stream;
@@ -83,6 +95,7 @@ Result<> make_request(Connection& c, const LocalPtr<Exchange>& x, Request& reque
   Framing framing;
   Result<> checked = check_request(request.head, framing, {.connect = c.connect});
   if (!checked) return checked;
+  join_cookies(request.head);
   x->wants_continue = framing.expect_continue;
   if (!s.no_content()) {
     std::optional<uint64_t> length;

@@ -43,6 +43,7 @@ struct Pieces final : Body {
 struct Backend final : Service {
   std::string seen_body;
   std::optional<std::string> seen_trailer;
+  std::vector<std::string> seen_cookies;
   std::optional<Error> body_error, body_closed, cancelled;
   std::optional<uint64_t> seen_length;
   Op<bool> release;
@@ -51,6 +52,8 @@ struct Backend final : Service {
   Task<Result<Response>> call(Request& request) override {
     ++calls;
     std::string path(request.head.path());
+    for (size_t i = 0; i < request.head.size(); ++i)
+      if (same_name(request.head[i].name, "cookie")) seen_cookies.emplace_back(request.head[i].value);
     Response r;
     if (path == "/fail") co_return fail(Errc::no_endpoint, Side::upstream, "nobody is there");
     if (path == "/204") {
@@ -291,6 +294,18 @@ TEST_CASE("a request body that fails resets the request") {
   source.close({Errc::reset, Side::client, "cut"});
   x.until([&] { return c->done && x.backend.body_error.has_value(); });
   CHECK_FALSE(c->response->has_value());
+}
+
+TEST_CASE("cookies in pieces reach the service as one field") {
+  Exchange x;
+  auto c = std::make_unique<Call>();
+  c->request.head = request_head("GET", "/echo");
+  c->request.head.add("cookie", "a=1");
+  c->request.head.add("accept", "*/*");
+  c->request.head.add("cookie", "b=2");
+  spawn(make_call(*x.client, *c));
+  x.until([&] { return c->done; });
+  CHECK(x.backend.seen_cookies == std::vector<std::string>{"a=1; b=2"});
 }
 
 TEST_CASE("CONNECT is refused where it is not served") {

@@ -136,7 +136,10 @@ struct H2Connection::Callbacks {
         if (frame->goaway.error_code != NGHTTP2_NO_ERROR)
           self.why_ = Error{Errc::reset, self.side(), "the peer ended the connection with an error"};
         break;
-      case NGHTTP2_SETTINGS: self.changed_ = true; break;
+      case NGHTTP2_SETTINGS:
+        self.settled_ = true;
+        self.changed_ = true;
+        break;
       default: break;
     }
     return 0;

@@ -6,6 +6,12 @@
 #include "http/h2_connection.h"
 
 namespace meshd {
+namespace {
+
+// DATA below this is copied where it has to wait.
+constexpr size_t kSmallPiece = 1024;
+
+}  // namespace
 
 H2Stream::~H2Stream() {
   if (connection_ != nullptr) connection_->drop(*this);
@@ -93,7 +99,12 @@ void H2Stream::add_trailer(std::string_view name, std::string_view value) {
 
 void H2Stream::take_data(Chunk bytes) {
   if (!read_op_.waiting()) {
-    if (!unread_) inbox_.push(std::move(bytes));
+    if (unread_) return;
+    // A window full of tiny frames must not become a list of tiny chunks.
+    if (bytes.size() < kSmallPiece && !inbox_.empty())
+      inbox_.push_copy(bytes.view());
+    else
+      inbox_.push(std::move(bytes));
     return;
   }
   // Somebody is there to take it: the peer may send as many again.

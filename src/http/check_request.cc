@@ -11,7 +11,8 @@ Result<> check_method(std::string_view method) {
   for (char c : method)
     if (c >= 'a' && c <= 'z') return fail(Errc::unsupported, Side::client, "a method in lower case");
   // TRACE sends credentials back; PRI is the HTTP/2 preface.
-  if (method == "TRACE" || method == "PRI") return fail(Errc::unsupported, Side::client, "the method is not served");
+  if (method == "TRACE" || method == "PRI")
+    return fail(Errc::unsupported, Side::client, "the method is not served");
   return {};
 }
 
@@ -43,7 +44,8 @@ Result<> check_request(RequestHead& head, Framing& framing, RequestRules rules) 
     if ((*seen & kHasHttp2Settings) != 0) head.remove("http2-settings");
   } else {
     std::string upgrade;
-    if (auto ok = remove_hop_by_hop(head, *seen, head.version, Side::client, framing, &upgrade); !ok) return ok;
+    if (auto ok = remove_hop_by_hop(head, *seen, head.version, Side::client, framing, &upgrade); !ok)
+      return ok;
     bool has_content = framing.body == BodyKind::chunked || framing.length > 0;
     if (head.method() == "CONNECT") {
       // It has no content (RFC 9110 section 9.3.6): what follows is the tunnel, and must not be read in two ways.

@@ -7,7 +7,8 @@ namespace meshd {
 Result<> check_response(ResponseHead& head, Framing& framing, const RequestHead& request) {
   constexpr Side kSide = Side::upstream;
   framing = Framing{};
-  if (head.status < 100 || head.status > 999) return fail(Errc::protocol, kSide, "a status that is no status");
+  if (head.status < 100 || head.status > 999)
+    return fail(Errc::protocol, kSide, "a status that is no status");
   auto seen = scan_fields(head, head.version, kSide);
   if (!seen) return fail(seen.error());
   if (auto ok = read_framing(head, *seen, head.version, kSide, framing); !ok) return ok;

@@ -27,9 +27,9 @@ struct ClientPool::Shared : LocalCounted {
   Options options;
   EntryList idle, active;
   size_t connecting = 0;
-  uint64_t closings = 0;       // close_all calls: a connect that began before one must not be used after it
+  uint64_t closings = 0;  // close_all calls: a connect that began before one must not be used after it
   Error close_reason;
-  bool abandoned = false;      // the pool has gone: nothing is kept
+  bool abandoned = false;  // the pool has gone: nothing is kept
 
   Entry* take_idle();
   Task<Result<Entry*>> connect();

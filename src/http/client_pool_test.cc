@@ -15,7 +15,8 @@ namespace {
 // A pool in front of a served service.
 struct Mesh {
   explicit Mesh(Service& service, ClientPool::Options options = {})
-      : pool(std::make_unique<ClientPool>(std::make_unique<PipeConnector>(service, group, connects), options)) {}
+      : pool(std::make_unique<ClientPool>(std::make_unique<PipeConnector>(service, group, connects),
+                                          options)) {}
   int connects = 0;
   ServerGroup group;
   std::unique_ptr<ClientPool> pool;
@@ -48,8 +49,10 @@ Task<void> call(ClientPool& pool, Request& request, Answer& answer) {
   if (response->body) {
     answer.length = response->body->length();
     auto body = co_await read_all(*response->body, 64 * 1024 * 1024);
-    if (body) answer.body = std::move(*body);
-    else answer.body_error = body.error();
+    if (body)
+      answer.body = std::move(*body);
+    else
+      answer.body_error = body.error();
   }
   answer.done = true;
 }
@@ -175,7 +178,8 @@ TEST_CASE("an idle connection that ended is not used") {
   mesh.over(loop);
 }
 
-TEST_CASE("a reused connection that dies without an answer is forgiven once, if nothing could be done twice") {
+TEST_CASE(
+    "a reused connection that dies without an answer is forgiven once, if nothing could be done twice") {
   Loop loop;
   struct Row {
     const char *method, *body;
@@ -250,8 +254,8 @@ TEST_CASE("a request whose content fails is cut upstream and its error handed ba
   RecordingService service;
   Mesh mesh(service);
   Answer a = ask(loop, *mesh.pool,
-                 post(std::make_unique<PieceBody>(
-                     std::vector<Result<std::string>>{"x", fail(Errc::reset, Side::client, "the client left")})));
+                 post(std::make_unique<PieceBody>(std::vector<Result<std::string>>{
+                     "x", fail(Errc::reset, Side::client, "the client left")})));
   REQUIRE(a.error);
   CHECK(a.error->side == Side::client);
   mesh.over(loop);
@@ -348,8 +352,10 @@ TEST_CASE("close_all and cancel end calls with their reason") {
     size_t before = held.size();
     spawn(call(pool, request, a));
     loop.run_until([&] { return held.size() == before + 1 && a.facts.sent; });
-    if (all) pool.close_all({Errc::draining, Side::self, "draining"});
-    else cancellation.fire({Errc::timeout, Side::upstream, "too slow"});
+    if (all)
+      pool.close_all({Errc::draining, Side::self, "draining"});
+    else
+      cancellation.fire({Errc::timeout, Side::upstream, "too slow"});
     loop.run_until([&] { return a.done; });
     REQUIRE(a.error);
     CHECK(a.error->code == (all ? Errc::draining : Errc::timeout));
@@ -403,10 +409,12 @@ TEST_CASE("an upgrade passes server, pool and server, with both half-closes") {
     }
   } service;
   Mesh mesh(service);
-  std::string out = exchange(loop, *mesh.pool,
-                             "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello "
-                             "tunnel");
-  CHECK(out == "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\nhello tunnel");
+  std::string out =
+      exchange(loop, *mesh.pool,
+               "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello "
+               "tunnel");
+  CHECK(out ==
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\nhello tunnel");
   CHECK(mesh.pool->idle() == 0);
   mesh.over(loop);
 }
@@ -416,7 +424,8 @@ TEST_CASE("CONNECT makes a tunnel where it is served") {
   EchoService echo;
   H1ServerOptions options;
   options.connect = true;
-  std::string out = exchange(loop, echo, "CONNECT a.test:80 HTTP/1.1\r\nHost: a.test:80\r\n\r\nraw", {}, options);
+  std::string out =
+      exchange(loop, echo, "CONNECT a.test:80 HTTP/1.1\r\nHost: a.test:80\r\n\r\nraw", {}, options);
   CHECK(out == "HTTP/1.1 200 OK\r\n\r\nraw");
 }
 
@@ -431,9 +440,10 @@ void whole_chain(Remains& remains) {
   {
     EchoService service;
     Mesh mesh(service);
-    std::string one = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello"
-                      "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
-                      "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
+    std::string one =
+        "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello"
+        "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+        "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
     exchange(loop, *mesh.pool, one + one);
     exchange(loop, *mesh.pool, "GET / HTTP/1.1\r\n\r\n");
     mesh.pool.reset();

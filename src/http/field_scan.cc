@@ -34,7 +34,8 @@ bool has_upper(std::string_view text) {
 
 Result<uint32_t> scan_fields(const Fields& fields, HttpVersion version, Side side) {
   if (fields.size() > kHeadFieldsMax) return fail(Errc::head_too_large, side, "too many fields");
-  if (fields.bytes() > kHeadBytesMax) return fail(Errc::head_too_large, side, "the fields are too long together");
+  if (fields.bytes() > kHeadBytesMax)
+    return fail(Errc::head_too_large, side, "the fields are too long together");
   uint32_t seen = 0;
   for (size_t i = 0; i < fields.size(); ++i) {
     Field f = fields[i];

@@ -15,7 +15,8 @@ Result<uint64_t> content_length(const Fields& fields, Side side) {
     while (next_member(list, digits)) {
       // 18 digits cannot overflow, and no content is that long.
       while (digits.size() > 1 && digits.front() == '0') digits.remove_prefix(1);
-      if (digits.empty() || digits.size() > 18) return fail(Errc::protocol, side, "Content-Length is no number");
+      if (digits.empty() || digits.size() > 18)
+        return fail(Errc::protocol, side, "Content-Length is no number");
       uint64_t n = 0;
       for (char c : digits) {
         if (c < '0' || c > '9') return fail(Errc::protocol, side, "Content-Length is no number");

@@ -36,7 +36,8 @@ Result<> ChunkedDecoder::size_byte(char c, Side side) {
   if (c == '\r' && has_digit_) {
     state_ = State::size_lf;
   } else if (state_ == State::extension) {
-    if (!is_field_value({&c, 1})) return fail(Errc::protocol, side, "a control character in a chunk extension");
+    if (!is_field_value({&c, 1}))
+      return fail(Errc::protocol, side, "a control character in a chunk extension");
   } else if (int digit = hex_value(c); digit >= 0) {
     if (left_ >> 56 != 0) return fail(Errc::protocol, side, "a chunk size overflows");
     left_ = left_ * 16 + static_cast<uint64_t>(digit);
@@ -71,13 +72,16 @@ Result<> ChunkedDecoder::trailer_line(std::string_view line, Side side) {
 Result<> ChunkedDecoder::trailer_bytes(Chunk& bytes, Side side) {
   while (!bytes.empty() && state_ == State::trailer) {
     const void* lf = memchr(bytes.data(), '\n', bytes.size());
-    size_t n = lf != nullptr ? static_cast<size_t>(static_cast<const char*>(lf) - bytes.data()) + 1 : bytes.size();
+    size_t n =
+        lf != nullptr ? static_cast<size_t>(static_cast<const char*>(lf) - bytes.data()) + 1 : bytes.size();
     trailer_size_ += n;
-    if (trailer_size_ > kTrailerBytesMax) return fail(Errc::head_too_large, side, "the trailers are too long");
+    if (trailer_size_ > kTrailerBytesMax)
+      return fail(Errc::head_too_large, side, "the trailers are too long");
     line_.append(bytes.data(), n);
     bytes.remove_prefix(n);
     if (lf == nullptr) break;
-    if (line_.size() < 2 || line_[line_.size() - 2] != '\r') return fail(Errc::protocol, side, "a bare LF in trailers");
+    if (line_.size() < 2 || line_[line_.size() - 2] != '\r')
+      return fail(Errc::protocol, side, "a bare LF in trailers");
     auto ok = trailer_line(std::string_view(line_).substr(0, line_.size() - 2), side);
     if (!ok) return ok;
     line_.clear();
@@ -103,7 +107,8 @@ Result<Chunk> ChunkedDecoder::piece(Chunk& bytes, Side side) {
     char c = *bytes.data();
     bytes.remove_prefix(1);
     if (state_ == State::data_cr || state_ == State::data_lf) {
-      if (c != (state_ == State::data_cr ? '\r' : '\n')) return fail(Errc::protocol, side, "chunk data has no end");
+      if (c != (state_ == State::data_cr ? '\r' : '\n'))
+        return fail(Errc::protocol, side, "chunk data has no end");
       state_ = state_ == State::data_cr ? State::data_lf : State::size;
       continue;
     }

@@ -35,8 +35,8 @@ class ChunkedDecoder {
   State state_ = State::size;
   uint16_t line_bytes_ = 0;  // of this chunk-size line
   bool has_digit_ = false;
-  uint64_t left_ = 0;        // of this chunk's data
-  std::string line_;         // an unfinished trailer line
+  uint64_t left_ = 0;  // of this chunk's data
+  std::string line_;   // an unfinished trailer line
   size_t trailer_size_ = 0;
   std::unique_ptr<Fields> trailers_;
 };

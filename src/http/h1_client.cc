@@ -42,17 +42,17 @@ struct H1Client::Connection final : H1Link {
 
   H1ClientOwner* owner = nullptr;
   H1HeadParser parser{H1HeadParser::Kind::response};
-  ResponseHead head;                // the answer's
-  CallFacts unwanted;               // for callers who do not ask
+  ResponseHead head;                     // the answer's
+  CallFacts unwanted;                    // for callers who do not ask
   Cancellation* cancellation = nullptr;  // while armed
-  Body* sending = nullptr;          // the request's content while the pump has it
-  std::optional<Error> send_error;  // the request's content failed, or the call was cancelled
-  bool calling = false;             // a call waits for its head
-  bool tunnel = false;              // raw bytes both ways, ended one by one
-  bool used = false;                // has carried a call
-  bool clean = true;                // so far nothing forbids another call
-  bool dropped = false;             // its H1Client has gone
-  bool ended = false;               // closed, for whatever reason
+  Body* sending = nullptr;               // the request's content while the pump has it
+  std::optional<Error> send_error;       // the request's content failed, or the call was cancelled
+  bool calling = false;                  // a call waits for its head
+  bool tunnel = false;                   // raw bytes both ways, ended one by one
+  bool used = false;                     // has carried a call
+  bool clean = true;                     // so far nothing forbids another call
+  bool dropped = false;                  // its H1Client has gone
+  bool ended = false;                    // closed, for whatever reason
   bool gone_told = false;
 
   Task<Result<Response>> call(Request& request, CallFacts& facts);
@@ -61,7 +61,9 @@ struct H1Client::Connection final : H1Link {
   static Task<void> pump(LocalPtr<Connection> self, std::unique_ptr<Body> body, Chunk head, Framing framing);
   void end(Error why);
   void settle();
-  bool free() { return clean && !ended && !calling && !sending && message_ended() && bytes().empty() && !at_end(); }
+  bool free() {
+    return clean && !ended && !calling && !sending && message_ended() && bytes().empty() && !at_end();
+  }
 
   void body_ended() override { settle(); }
   void body_dropped(Error why) override { end(why); }
@@ -100,9 +102,12 @@ void H1Client::Connection::settle() {
   if (!ended && !calling && used && message_ended()) {
     if (tunnel && sending != nullptr) return;  // half closed
     // An answer complete before its request was: what is left of that would be taken for the next one.
-    if (!free()) end({Errc::closed, Side::upstream, "the answer was complete before the request"});
-    else if (dropped) end({Errc::cancelled, Side::self, "the connection is not needed any more"});
-    else if (owner == nullptr) watch();
+    if (!free())
+      end({Errc::closed, Side::upstream, "the answer was complete before the request"});
+    else if (dropped)
+      end({Errc::cancelled, Side::self, "the connection is not needed any more"});
+    else if (owner == nullptr)
+      watch();
     else {
       watch();  // tells at once when the upstream closes
       owner->connection_free();
@@ -164,8 +169,9 @@ Task<Result<>> H1Client::Connection::read_answer(Request& request, Framing& fram
       if (send_error) co_return fail(*send_error);
       if (!came) co_return fail(came.error());
       if (!*came) {
-        co_return fail(Errc::closed, Side::upstream,
-                       facts.answered ? "the upstream closed within a head" : "the upstream closed without an answer");
+        co_return fail(
+            Errc::closed, Side::upstream,
+            facts.answered ? "the upstream closed within a head" : "the upstream closed without an answer");
       }
       facts.answered = true;
       auto parsed = parser.feed(bytes(), head);
@@ -185,8 +191,10 @@ Task<Result<Response>> H1Client::Connection::call(Request& request, CallFacts& f
   facts.connected = true;
   facts.reused = used;
   if (request.cancellation != nullptr && request.cancellation->fired()) {
-    if (!used) end(*request.cancellation->fired());
-    else settle();
+    if (!used)
+      end(*request.cancellation->fired());
+    else
+      settle();
     co_return fail(*request.cancellation->fired());
   }
   // What came before we asked is not our answer.
@@ -237,8 +245,10 @@ H1Client::~H1Client() {
   if (!connection_) return;
   connection_->owner = nullptr;
   connection_->dropped = true;
-  if (!connection_->used) connection_->end({Errc::cancelled, Side::self, "the connection is not needed any more"});
-  else connection_->settle();
+  if (!connection_->used)
+    connection_->end({Errc::cancelled, Side::self, "the connection is not needed any more"});
+  else
+    connection_->settle();
 }
 
 Task<Result<Response>> H1Client::call(Request& request, CallFacts* facts) {

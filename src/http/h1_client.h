@@ -14,8 +14,8 @@ namespace meshd {
 struct CallFacts {
   bool connected = false;  // a connection was there or made
   bool reused = false;     // it had carried a request before
-  bool sent = false;       // a byte of the request was handed to the stream: the upstream may have acted on it
-  bool answered = false;   // a byte of an answer came
+  bool sent = false;      // a byte of the request was handed to the stream: the upstream may have acted on it
+  bool answered = false;  // a byte of an answer came
 };
 
 // Told when a connection becomes free or ends; for the pool.

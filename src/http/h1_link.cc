@@ -73,8 +73,10 @@ void H1Link::arrived(Result<Chunk> got) {
   if (body_ != nullptr && body_->op_.waiting()) {
     deliver();
   } else if (more_op_.waiting()) {
-    if (broken_) more_op_.complete(fail(*broken_));
-    else more_op_.complete(!at_end_);
+    if (broken_)
+      more_op_.complete(fail(*broken_));
+    else
+      more_op_.complete(!at_end_);
   } else {
     unasked();
   }
@@ -202,8 +204,10 @@ Await<Result<Chunk>> H1Link::pull(H1Body& body) {
     }
     return body.op_;
   }
-  if (!got) fail_body(got.error());
-  else if (got->empty()) detach_body({});
+  if (!got)
+    fail_body(got.error());
+  else if (got->empty())
+    detach_body({});
   tell_end();
   return got;
 }
@@ -222,8 +226,10 @@ void H1Link::deliver() {
     fail_body(got.error());  // completes the pull
     return;
   }
-  if (got->empty()) detach_body({});  // so does this
-  else body_->op_.complete(std::move(got));
+  if (got->empty())
+    detach_body({});  // so does this
+  else
+    body_->op_.complete(std::move(got));
   tell_end();
 }
 
@@ -241,8 +247,10 @@ void H1Link::detach_body(Error why) {
   LocalPtr<H1Link> self = std::move(body.link_);
   if (!ended_) body.failed_ = why;
   if (!body.op_.waiting()) return;
-  if (ended_) body.op_.complete(Chunk());
-  else body.op_.complete(fail(why));
+  if (ended_)
+    body.op_.complete(Chunk());
+  else
+    body.op_.complete(fail(why));
 }
 
 void H1Link::drop_body(Error why) {

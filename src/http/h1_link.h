@@ -70,10 +70,10 @@ class H1Link : public LocalCounted {
   Await<bool> early_written();
 
  protected:
-  virtual void body_wanted() {}                     // first pull
-  virtual void body_ended() {}                      // the message was received to its end
+  virtual void body_wanted() {}                        // first pull
+  virtual void body_ended() {}                         // the message was received to its end
   virtual void body_dropped(Error why) { (void)why; }  // it failed, or its reader gave up before the end
-  virtual void unasked() {}                         // bytes, the end or an error came and nobody waited
+  virtual void unasked() {}                            // bytes, the end or an error came and nobody waited
 
  private:
   friend class H1Body;

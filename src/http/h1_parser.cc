@@ -89,7 +89,8 @@ auto H1HeadParser::split_request_line(std::string_view line) const -> Result<Sta
   StartLine s;
   s.method = line.substr(0, first);
   s.target = line.substr(first + 1, last - first - 1);
-  if (!is_token(s.method) || s.target.find_first_of(" \t") != std::string_view::npos || !is_field_value(s.target))
+  if (!is_token(s.method) || s.target.find_first_of(" \t") != std::string_view::npos ||
+      !is_field_value(s.target))
     return fail(Errc::protocol, side(), "a malformed request line");
   auto version = parse_version(line.substr(last + 1), side());
   if (!version) return fail(version.error());
@@ -104,7 +105,8 @@ auto H1HeadParser::split_status_line(std::string_view line) const -> Result<Star
   if (!version) return fail(version.error());
   s.version = *version;
   std::string_view rest = line.substr(8);
-  bool shaped = rest.size() >= 4 && rest[0] == ' ' && (rest.size() == 4 || rest[4] == ' ') && is_field_value(rest);
+  bool shaped =
+      rest.size() >= 4 && rest[0] == ' ' && (rest.size() == 4 || rest[4] == ' ') && is_field_value(rest);
   for (size_t i = 1; shaped && i < 4; ++i) {
     shaped = rest[i] >= '0' && rest[i] <= '9';
     s.status = static_cast<uint16_t>(s.status * 10 + (rest[i] - '0'));
@@ -121,9 +123,11 @@ auto H1HeadParser::split_start_line(std::string_view line) const -> Result<Start
 Result<> H1HeadParser::check_line(std::string_view line) {
   if (memchr(line.data(), '\r', line.size()) != nullptr) return fail(Errc::protocol, side(), "a bare CR");
   if (line.front() == ' ' || line.front() == '\t')
-    return fail(Errc::protocol, side(), lines_ == 0 ? "white space before the start line" : "a folded field line");
+    return fail(Errc::protocol, side(),
+                lines_ == 0 ? "white space before the start line" : "a folded field line");
   if (lines_ == 0) {
-    if (line.size() > kRequestLineMax) return fail(Errc::target_too_long, side(), "the start line is too long");
+    if (line.size() > kRequestLineMax)
+      return fail(Errc::target_too_long, side(), "the start line is too long");
     auto start = split_start_line(line);
     if (!start) return fail(start.error());
   } else if (lines_ > kHeadFieldsMax) {
@@ -149,12 +153,14 @@ Result<std::string_view> H1HeadParser::scan(std::string_view text) {
       auto ok = check_line(line);
       if (!ok) return fail(ok.error());
       if (lines_++ == 0) fields_start_ = scanned_;
-      if (scanned_ - fields_start_ > kHeadBytesMax) return fail(Errc::head_too_large, side(), "the head is too long");
+      if (scanned_ - fields_start_ > kHeadBytesMax)
+        return fail(Errc::head_too_large, side(), "the head is too long");
       continue;
     }
     if (lines_ > 0) return text.substr(head_start_, scanned_ - head_start_);
     // RFC 9112 section 2.2: one empty line before a request is forgiven.
-    if (kind_ == Kind::response || head_start_ != 0) return fail(Errc::protocol, side(), "an empty line for a head");
+    if (kind_ == Kind::response || head_start_ != 0)
+      return fail(Errc::protocol, side(), "an empty line for a head");
     head_start_ = scanned_;
   }
   // An unfinished line: what it is already can be wrong or too much.

@@ -20,7 +20,8 @@ struct Yield {
 
 class H1ServerConnection final : public H1Link, public InterimSink {
  public:
-  H1ServerConnection(std::unique_ptr<ByteStream> stream, Service& service, ServerGroup& group, H1ServerOptions options)
+  H1ServerConnection(std::unique_ptr<ByteStream> stream, Service& service, ServerGroup& group,
+                     H1ServerOptions options)
       : H1Link(std::move(stream), Side::client, options.body_stall),
         service_(service),
         group_(group),
@@ -79,13 +80,13 @@ class H1ServerConnection final : public H1Link, public InterimSink {
   H1ServerOptions options_;
   H1HeadParser parser_{H1HeadParser::Kind::request};
   Request request_;
-  Framing framing_;        // of the request
+  Framing framing_;  // of the request
   Response response_;
   Cancellation cancellation_;
-  bool waiting_ = false;   // for the first byte of a head
-  bool answering_ = false; // the service or its answer's content is at work
-  bool keep_ = true;       // the connection may carry another request
-  bool continue_ = false;  // the client waits for 100 (Continue)
+  bool waiting_ = false;    // for the first byte of a head
+  bool answering_ = false;  // the service or its answer's content is at work
+  bool keep_ = true;        // the connection may carry another request
+  bool continue_ = false;   // the client waits for 100 (Continue)
   bool head_sent_ = false;
   bool tunnel_ = false;
   Op<bool> request_over_;
@@ -97,7 +98,8 @@ class H1ServerConnection final : public H1Link, public InterimSink {
 // ---- the request's head
 
 void H1ServerConnection::head_timer_fired(void* self) {
-  static_cast<H1ServerConnection*>(self)->interrupt({Errc::timeout, Side::client, "the head did not come in time"});
+  static_cast<H1ServerConnection*>(self)->interrupt(
+      {Errc::timeout, Side::client, "the head did not come in time"});
 }
 
 auto H1ServerConnection::read_head() -> Task<Next> {
@@ -114,8 +116,8 @@ auto H1ServerConnection::read_head() -> Task<Next> {
         head_timer_.stop();
         if (!parser_.begun()) co_return broken() ? Next::gone : Next::part;
         if (!came && broken()) co_return Next::gone;
-        co_return co_await refuse(came ? Error{Errc::protocol, Side::client, "the connection ended within a head"}
-                                       : came.error());
+        co_return co_await refuse(
+            came ? Error{Errc::protocol, Side::client, "the connection ended within a head"} : came.error());
       }
     }
     auto parsed = parser_.feed(bytes(), request_.head);
@@ -165,8 +167,10 @@ auto H1ServerConnection::answer() -> Task<Next> {
   answering_ = true;
   watch_timer_.start(kAbandonWatch);
   auto answered = co_await service_.call(request_);
-  if (answered) response_ = std::move(*answered);
-  else response_ = make_error_response(answered.error());
+  if (answered)
+    response_ = std::move(*answered);
+  else
+    response_ = make_error_response(answered.error());
   // What cannot be a final answer to this request is a mistake of the service.
   int status = response_.head.status;
   if (status < 200 && (status != 101 || request_.head.protocol().empty()))
@@ -216,8 +220,10 @@ Framing H1ServerConnection::answer_framing() {
 auto H1ServerConnection::send_answer() -> Task<Next> {
   Framing out = answer_framing();
   ConnectionOption option = ConnectionOption::none;
-  if (!tunnel_ && !keep_) option = ConnectionOption::close;
-  else if (!tunnel_ && request_.head.version == HttpVersion::http10) option = ConnectionOption::keep_alive;
+  if (!tunnel_ && !keep_)
+    option = ConnectionOption::close;
+  else if (!tunnel_ && request_.head.version == HttpVersion::http10)
+    option = ConnectionOption::keep_alive;
   std::string_view upgrade;
   if (response_.head.status == 101) upgrade = request_.head.protocol();
   Chunk head = write_response_head(response_.head, out, option, upgrade);
@@ -235,7 +241,8 @@ auto H1ServerConnection::send_answer() -> Task<Next> {
   if (sent.whole() && response_.body && out.body == BodyKind::length) {
     // Its end, too, so that who counts or pools behind it sees a complete message.
     auto end = co_await response_.body->pull();
-    if (!end || !end->empty()) sent.body = fail(Errc::protocol, Side::self, "the content is longer than declared");
+    if (!end || !end->empty())
+      sent.body = fail(Errc::protocol, Side::self, "the content is longer than declared");
   }
   if (!sent.body) {
     // A reset and not an end: an answer cut short must not look complete.
@@ -250,8 +257,10 @@ auto H1ServerConnection::send_answer() -> Task<Next> {
 void H1ServerConnection::watch_timer_fired(void* self) {
   auto& c = *static_cast<H1ServerConnection*>(self);
   // Not while the request itself still comes: whoever pulls it notices.
-  if (c.message_ended()) c.watch();
-  else c.watch_timer_.start(kAbandonWatch);
+  if (c.message_ended())
+    c.watch();
+  else
+    c.watch_timer_.start(kAbandonWatch);
 }
 
 // The end of the client's stream counts as its going, as with other proxies: of a client that only half-closes
@@ -341,7 +350,8 @@ Task<void> H1ServerConnection::serve() {
 // The connection as its group sees it: a member while it serves, though its link may live on with a body.
 class Member final : public ServerConnection {
  public:
-  Member(ServerGroup& group, H1ServerConnection& connection) : ServerConnection(group), connection_(connection) {}
+  Member(ServerGroup& group, H1ServerConnection& connection)
+      : ServerConnection(group), connection_(connection) {}
   void begin_drain() override { connection_.begin_drain(); }
   void close(Error why) override { connection_.abort(why); }
   bool idle() const override { return connection_.idle(); }
@@ -352,7 +362,8 @@ class Member final : public ServerConnection {
 
 }  // namespace
 
-Task<void> serve_h1(std::unique_ptr<ByteStream> stream, Service& service, ServerGroup& group, H1ServerOptions options) {
+Task<void> serve_h1(std::unique_ptr<ByteStream> stream, Service& service, ServerGroup& group,
+                    H1ServerOptions options) {
   LocalPtr<H1ServerConnection> connection(
       new H1ServerConnection(std::move(stream), service, group, std::move(options)));
   Member member(group, *connection);

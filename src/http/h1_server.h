@@ -12,9 +12,9 @@
 namespace meshd {
 
 struct H1ServerOptions {
-  std::string_view scheme = "http";  // what :scheme would say; a literal
-  Chunk initial;                     // bytes that protocol detection has read already
-  bool connect = false;              // serve CONNECT
+  std::string_view scheme = "http";            // what :scheme would say; a literal
+  Chunk initial;                               // bytes that protocol detection has read already
+  bool connect = false;                        // serve CONNECT
   milliseconds head_deadline = kHeadDeadline;  // first byte of a head to its end
   milliseconds idle = kKeepAliveIdle;          // between requests
   milliseconds body_stall = kBodyStall;        // no byte of a request's content, or of an answer taken
@@ -28,6 +28,7 @@ struct H1ServerOptions {
 //   A body that fails cuts the connection (reset), so that the client cannot take it for complete.
 //   CONNECT and Upgrade: Request::body is there from the start and gives its first byte, or its end, once the
 //   service has answered.
-Task<void> serve_h1(std::unique_ptr<ByteStream> stream, Service& service, ServerGroup& group, H1ServerOptions options);
+Task<void> serve_h1(std::unique_ptr<ByteStream> stream, Service& service, ServerGroup& group,
+                    H1ServerOptions options);
 
 }  // namespace meshd

@@ -10,7 +10,9 @@ using namespace meshd::test;
 
 namespace {
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 // A server whose client end the test holds.
 struct Served {
@@ -103,7 +105,8 @@ TEST_CASE("content and trailers reach the service whatever their framing") {
   CHECK(service.complete[1].trailers[0].first == "X-Sum");
 }
 
-TEST_CASE("an answer of unknown length is chunked, with its trailers; to HTTP/1.0 the end says where it ends") {
+TEST_CASE(
+    "an answer of unknown length is chunked, with its trailers; to HTTP/1.0 the end says where it ends") {
   Loop loop;
   RecordingService service;
   service.answer = [](const Request&, const std::string&) {
@@ -132,7 +135,9 @@ TEST_CASE("HEAD, 204 and 304 carry no content, HEAD and 304 the length it would 
   Loop loop;
   RecordingService service;
   int status = 200;
-  service.answer = [&](const Request&, const std::string&) { return make_text_response(status, "", "hello"); };
+  service.answer = [&](const Request&, const std::string&) {
+    return make_text_response(status, "", "hello");
+  };
   std::string head = "HEAD / HTTP/1.1\r\nHost: a.test\r\n\r\n";
   CHECK(exchange(loop, service, head) == "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n");
   status = 304;
@@ -174,14 +179,17 @@ TEST_CASE("interim answers go out before the final one") {
   CHECK(out.starts_with("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n"));
 }
 
-TEST_CASE("an answer before the request's end: a small rest is thrown away, a large one ends the connection") {
+TEST_CASE(
+    "an answer before the request's end: a small rest is thrown away, a large one ends the connection") {
   Loop loop;
   BodyService service;
-  std::string small = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1000\r\n\r\n" + std::string(1000, 'x');
+  std::string small =
+      "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1000\r\n\r\n" + std::string(1000, 'x');
   std::string out = exchange(loop, service, small + kGet);
   CHECK(statuses(out) == std::vector<int>{200, 200});
   CHECK_FALSE(contains(out, "connection: close"));
-  std::string large = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100000\r\n\r\n" + std::string(100000, 'x');
+  std::string large =
+      "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100000\r\n\r\n" + std::string(100000, 'x');
   out = exchange(loop, service, large + kGet);
   CHECK(statuses(out) == std::vector<int>{200});
   CHECK(contains(out, "connection: close"));
@@ -349,7 +357,8 @@ TEST_CASE("an upgrade becomes a tunnel that half-closes") {
 TEST_CASE("an upgrade that is not taken leaves an ordinary connection") {
   Loop loop;
   RecordingService service;
-  std::string upgrade = "GET /1 HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+  std::string upgrade =
+      "GET /1 HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
   std::string out = exchange(loop, service, upgrade + kGet);
   CHECK(statuses(out) == std::vector<int>{200, 200});
 }

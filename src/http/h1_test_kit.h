@@ -103,8 +103,12 @@ class RecordingService final : public Service {
 
   Task<Result<Response>> call(Request& request) override {
     ++begun;
-    Seen seen{std::string(request.head.method()), std::string(request.head.path()),
-              std::string(request.head.authority()), {}, {}, {}};
+    Seen seen{std::string(request.head.method()),
+              std::string(request.head.path()),
+              std::string(request.head.authority()),
+              {},
+              {},
+              {}};
     for (size_t i = 0; i < request.head.size(); ++i)
       seen.fields.emplace_back(request.head[i].name, request.head[i].value);
     if (request.body && request.head.protocol().empty()) {
@@ -137,7 +141,8 @@ class PipeConnector final : public Connector {
   int& connects_;
 };
 
-inline Request make_request(std::string_view method, std::string_view path, std::string_view authority = "a.test") {
+inline Request make_request(std::string_view method, std::string_view path,
+                            std::string_view authority = "a.test") {
   Request r;
   r.head.set_method(method);
   r.head.set_path(path);

@@ -26,8 +26,10 @@ std::string to_bytes(const std::string& utf8) {
   std::string out;
   for (size_t i = 0; i < utf8.size(); ++i) {
     auto c = static_cast<unsigned char>(utf8[i]);
-    if (c < 0x80) out += static_cast<char>(c);
-    else out += static_cast<char>((c & 0x03) << 6 | (static_cast<unsigned char>(utf8[++i]) & 0x3f));
+    if (c < 0x80)
+      out += static_cast<char>(c);
+    else
+      out += static_cast<char>((c & 0x03) << 6 | (static_cast<unsigned char>(utf8[++i]) & 0x3f));
   }
   return out;
 }
@@ -71,8 +73,10 @@ bool reaches_admin(std::string path) {
     for (size_t at = 0; at < text.size();) {
       size_t end = std::min(text.find('/', at + 1), text.size());
       std::string s = text.substr(at + 1, end - at - 1);
-      if (s == ".." && !segments.empty()) segments.pop_back();
-      else if (!s.empty() && s != "." && s != "..") segments.push_back(s);
+      if (s == ".." && !segments.empty())
+        segments.pop_back();
+      else if (!s.empty() && s != "." && s != "..")
+        segments.push_back(s);
       at = end;
     }
     return !segments.empty() && segments[0] == "admin";
@@ -126,8 +130,10 @@ class Backend final : public Service {
     Framing framing;
     std::string path(again.path()), host(again.find("host").value_or(""));
     auto checked = check_request(again, framing);
-    if (!checked) problems.push_back(std::string("the forwarded head is refused: ") + checked.error().why);
-    else if (again.path() != path || again.authority() != host) problems.push_back("forwarded before it was normal");
+    if (!checked)
+      problems.push_back(std::string("the forwarded head is refused: ") + checked.error().why);
+    else if (again.path() != path || again.authority() != host)
+      problems.push_back("forwarded before it was normal");
     for (size_t i = 0; i < head.size(); ++i)
       for (const char* hop : {"connection", "upgrade", "http2-settings", "keep-alive", "content-length"})
         if (same_name(head[i].name, hop)) problems.push_back(std::string("forwarded ") + hop);
@@ -212,8 +218,10 @@ class RawUpstream final : public Connector {
       : raw_(std::move(raw)), cuts_(std::move(cuts)), connects_(connects), sent_(sent) {}
   Task<Result<std::unique_ptr<ByteStream>>> connect() override {
     PipePair pipe = make_pipe();
-    if (connects_++ == 0) spawn(answer(std::move(pipe.b), raw_, cuts_, sent_));
-    else spawn(answer(std::move(pipe.b), "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nown", {}, sent_));
+    if (connects_++ == 0)
+      spawn(answer(std::move(pipe.b), raw_, cuts_, sent_));
+    else
+      spawn(answer(std::move(pipe.b), "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nown", {}, sent_));
     co_return std::move(pipe.a);
   }
 
@@ -248,7 +256,8 @@ Task<void> get(ClientPool& pool, Got& got) {
     co_return;
   }
   got.status = response->head.status;
-  for (size_t i = 0; i < response->head.size(); ++i) got.fields.add(response->head[i].name, response->head[i].value);
+  for (size_t i = 0; i < response->head.size(); ++i)
+    got.fields.add(response->head[i].name, response->head[i].value);
   if (!response->body) co_return;
   auto body = co_await read_all(*response->body, 1024 * 1024);
   got.body_failed = !body;
@@ -273,9 +282,11 @@ std::string run_response(Loop& loop, const Vector& v, std::vector<size_t> cuts) 
   if (second.status != 200 || second.body != "own") return "the next request got another's answer";
   if (v.expect == "accept" && (first.status != 200 || first.body != "ok")) return "not accepted";
   if (v.expect == "reject" && first.status != 502) return "status " + std::to_string(first.status);
-  for (const char* hop : {"connection", "keep-alive", "x-secret", "upgrade", "content-length", "transfer-encoding"})
+  for (const char* hop :
+       {"connection", "keep-alive", "x-secret", "upgrade", "content-length", "transfer-encoding"})
     if (first.fields.find(hop)) return std::string("forwarded ") + hop;
-  if (first.trailers.find("content-length") || first.trailers.find("set-cookie")) return "forwarded a bad trailer";
+  if (first.trailers.find("content-length") || first.trailers.find("set-cookie"))
+    return "forwarded a bad trailer";
   if (v.id == "UR-18" && !first.body_failed) return "a broken transfer looks complete";
   return {};
 }

@@ -117,8 +117,10 @@ class WriteGuard {
  private:
   static void fired(void* self) {
     auto& guard = *static_cast<WriteGuard*>(self);
-    if (guard.stream_.queued() != guard.queued_) guard.arm();
-    else guard.stream_.close({Errc::timeout, Side::client, "the peer takes nothing"});
+    if (guard.stream_.queued() != guard.queued_)
+      guard.arm();
+    else
+      guard.stream_.close({Errc::timeout, Side::client, "the peer takes nothing"});
   }
   ByteStream& stream_;
   size_t queued_ = 0;
@@ -149,7 +151,8 @@ Chunk write_response_head(const ResponseHead& head, const Framing& framing, Conn
 Task<Sent> send_message(ByteStream& stream, Chunk head, Body* body, Framing framing) {
   WriteGuard guard(stream);
   uint64_t left = framing.length;
-  bool ended = body == nullptr || framing.body == BodyKind::none || (framing.body == BodyKind::length && left == 0);
+  bool ended =
+      body == nullptr || framing.body == BodyKind::none || (framing.body == BodyKind::length && left == 0);
   Chunks out;
   if (!head.empty()) out.push_back(std::move(head));
   do {

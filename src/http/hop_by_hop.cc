@@ -12,9 +12,9 @@ namespace {
 constexpr std::array<std::string_view, 3> kUntouchable = {"host", "content-length", "transfer-encoding"};
 // These are meant for all recipients, or were set on the way by proxies (hop-by-hop abuse): naming them does nothing.
 constexpr std::array<std::string_view, 16> kEndToEnd = {
-    "authorization", "cookie",     "set-cookie",  "cache-control", "content-type", "content-encoding",
-    "forwarded",     "x-real-ip",  "x-request-id", "traceparent",  "tracestate",   "date",
-    "expect",        "trailer",    "via",          "range"};
+    "authorization", "cookie",    "set-cookie",   "cache-control", "content-type", "content-encoding",
+    "forwarded",     "x-real-ip", "x-request-id", "traceparent",   "tracestate",   "date",
+    "expect",        "trailer",   "via",          "range"};
 
 bool starts_with(std::string_view text, std::string_view prefix) {
   return text.size() >= prefix.size() && same_name(text.substr(0, prefix.size()), prefix);
@@ -40,8 +40,10 @@ bool may_be_removed(std::string_view name) {
 bool is_wanted_upgrade(std::string_view value) {
   size_t slash = value.find('/');
   std::string_view name = value.substr(0, slash);
-  if (!is_token(name) || (slash != std::string_view::npos && !is_token(value.substr(slash + 1)))) return false;
-  return !same_name(name, "h2c") && !same_name(name, "h2") && !same_name(name, "http") && !same_name(name, "tls");
+  if (!is_token(name) || (slash != std::string_view::npos && !is_token(value.substr(slash + 1))))
+    return false;
+  return !same_name(name, "h2c") && !same_name(name, "h2") && !same_name(name, "http") &&
+         !same_name(name, "tls");
 }
 
 }  // namespace
@@ -58,13 +60,20 @@ Result<> remove_hop_by_hop(Fields& fields, uint32_t seen, HttpVersion version, S
       std::string_view list = fields[i].value, option;
       while (next_member(list, option)) {
         if (option.empty()) continue;
-        if (!is_token(option)) return fail(Errc::protocol, side, "Connection lists something that is not a token");
-        if (any_of(kUntouchable, option)) return fail(Errc::protocol, side, "Connection names a framing field");
-        if (same_name(option, "close")) close = true;
-        else if (same_name(option, "keep-alive")) keep = true;
-        else if (same_name(option, "upgrade")) upgrade_named = true;
-        else if (may_be_removed(option)) named.push_back(std::string(option));
-        if (named.size() > kHeadFieldsMax) return fail(Errc::head_too_large, side, "Connection names too many fields");
+        if (!is_token(option))
+          return fail(Errc::protocol, side, "Connection lists something that is not a token");
+        if (any_of(kUntouchable, option))
+          return fail(Errc::protocol, side, "Connection names a framing field");
+        if (same_name(option, "close"))
+          close = true;
+        else if (same_name(option, "keep-alive"))
+          keep = true;
+        else if (same_name(option, "upgrade"))
+          upgrade_named = true;
+        else if (may_be_removed(option))
+          named.push_back(std::string(option));
+        if (named.size() > kHeadFieldsMax)
+          return fail(Errc::head_too_large, side, "Connection names too many fields");
       }
     }
     framing.keep_alive = !close && (framing.keep_alive || keep);
@@ -97,14 +106,30 @@ void remove_mesh_fields(Fields& fields) {
 }
 
 Result<> check_trailers(Fields& trailers, Side side) {
-  if (trailers.bytes() > kTrailerBytesMax) return fail(Errc::head_too_large, side, "the trailers are too long");
+  if (trailers.bytes() > kTrailerBytesMax)
+    return fail(Errc::head_too_large, side, "the trailers are too long");
   auto seen = scan_fields(trailers, HttpVersion::http11, side);
   if (!seen) return fail(seen.error());
-  constexpr std::array<std::string_view, 20> kForbidden = {
-      "host",        "content-length",   "transfer-encoding", "te",           "trailer",
-      "connection",  "keep-alive",       "proxy-connection",  "upgrade",      "expect",
-      "cache-control", "content-type",   "content-encoding",  "content-range", "authorization",
-      "proxy-authorization", "cookie",   "set-cookie",        "forwarded",    "max-forwards"};
+  constexpr std::array<std::string_view, 20> kForbidden = {"host",
+                                                           "content-length",
+                                                           "transfer-encoding",
+                                                           "te",
+                                                           "trailer",
+                                                           "connection",
+                                                           "keep-alive",
+                                                           "proxy-connection",
+                                                           "upgrade",
+                                                           "expect",
+                                                           "cache-control",
+                                                           "content-type",
+                                                           "content-encoding",
+                                                           "content-range",
+                                                           "authorization",
+                                                           "proxy-authorization",
+                                                           "cookie",
+                                                           "set-cookie",
+                                                           "forwarded",
+                                                           "max-forwards"};
   for (std::string_view name : kForbidden)
     if (trailers.size() > 0) trailers.remove(name);
   remove_mesh_fields(trailers);

@@ -58,7 +58,8 @@ bool hides_dots(std::string_view segment) {
   size_t start = 0;
   for (;;) {
     size_t cut = start;
-    while (cut < segment.size() && !segment.substr(cut).starts_with("%2F") && !segment.substr(cut).starts_with("%5C"))
+    while (cut < segment.size() && !segment.substr(cut).starts_with("%2F") &&
+           !segment.substr(cut).starts_with("%5C"))
       ++cut;
     std::string_view part = segment.substr(start, cut - start);
     if (is_dots(part.substr(0, part.find(';')))) return true;
@@ -70,12 +71,14 @@ bool hides_dots(std::string_view segment) {
 }  // namespace
 
 Result<NormalPath> normalise_path(std::string_view target) {
-  if (!target.starts_with('/')) return fail(Errc::protocol, Side::client, "the path does not begin with a slash");
+  if (!target.starts_with('/'))
+    return fail(Errc::protocol, Side::client, "the path does not begin with a slash");
   size_t query = std::min(target.find('?'), target.size());
   bool suspicious = false;
   for (size_t i = 0; i < target.size(); ++i) {
     char c = target[i];
-    if (!is_visible(c)) return fail(Errc::protocol, Side::client, "a character in the target that must be encoded");
+    if (!is_visible(c))
+      return fail(Errc::protocol, Side::client, "a character in the target that must be encoded");
     if (i >= query) continue;
     if (c == '\\') return fail(Errc::protocol, Side::client, "a backslash in the path");
     suspicious |= c == '%' || (c == '/' && i + 1 < query && (target[i + 1] == '/' || target[i + 1] == '.'));

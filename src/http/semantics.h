@@ -24,7 +24,7 @@ enum class BodyKind : uint8_t {
 
 struct Framing {
   BodyKind body = BodyKind::none;
-  uint64_t length = 0;           // with BodyKind::length; for an answer to HEAD and a 304: what would have been sent
+  uint64_t length = 0;  // with BodyKind::length; for an answer to HEAD and a 304: what would have been sent
   bool has_length = false;       // a Content-Length was there, whatever `body` is
   bool keep_alive = true;        // HTTP/1: the connection may be used again
   bool expect_continue = false;  // Expect: 100-continue
@@ -64,7 +64,7 @@ bool is_idempotent(std::string_view method);
 
 // "a.test", "a.test:80", "10.0.0.1:80", "[::1]:80": no userinfo, no percent, no empty label, port 0 to 65535.
 struct Authority {
-  std::string_view host;         // an IPv6 literal without its brackets
+  std::string_view host;  // an IPv6 literal without its brackets
   std::optional<uint16_t> port;
   bool is_ipv6 = false;
 };

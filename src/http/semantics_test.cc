@@ -136,8 +136,13 @@ TEST_CASE("an authority is host and port and nothing else") {
 
 TEST_CASE("a request head becomes one authority, one path and no hop-by-hop fields") {
   RequestHead h = head_of("GET", "http://B.test:80//x/./y?q",
-                          {{"Host", "a.test"}, {"Connection", "X-Hop, keep-alive, te"}, {"X-Hop", "1"},
-                           {"Keep-Alive", "timeout=9"}, {"TE", "gzip, Trailers"}, {"Upgrade", "websocket"}, {"X", "2"}});
+                          {{"Host", "a.test"},
+                           {"Connection", "X-Hop, keep-alive, te"},
+                           {"X-Hop", "1"},
+                           {"Keep-Alive", "timeout=9"},
+                           {"TE", "gzip, Trailers"},
+                           {"Upgrade", "websocket"},
+                           {"X", "2"}});
   Framing f;
   REQUIRE(check_request(h, f));
   CHECK(h.authority() == "b.test:80");
@@ -150,32 +155,41 @@ TEST_CASE("a request head becomes one authority, one path and no hop-by-hop fiel
 }
 
 TEST_CASE("fields for all recipients survive a Connection that names them") {
-  RequestHead h = head_of("GET", "/", {{"Host", "a.test"}, {"Connection", "Authorization, X-Forwarded-For, close"},
-                                       {"Authorization", "x"}, {"X-Forwarded-For", "1.2.3.4"}});
+  RequestHead h = head_of("GET", "/",
+                          {{"Host", "a.test"},
+                           {"Connection", "Authorization, X-Forwarded-For, close"},
+                           {"Authorization", "x"},
+                           {"X-Forwarded-For", "1.2.3.4"}});
   Framing f;
   REQUIRE(check_request(h, f));
   CHECK(h.find("authorization"));
   CHECK(h.find("x-forwarded-for"));
   CHECK_FALSE(f.keep_alive);
-  CHECK(code_of(head_of("GET", "/", {{"Host", "a.test"}, {"Connection", "Content-Length"}})) == Errc::protocol);
+  CHECK(code_of(head_of("GET", "/", {{"Host", "a.test"}, {"Connection", "Content-Length"}})) ==
+        Errc::protocol);
 }
 
 TEST_CASE("an upgrade is kept aside, h2c never") {
-  RequestHead h = head_of("GET", "/", {{"Host", "a.test"}, {"Connection", "Upgrade"}, {"Upgrade", "websocket"}});
+  RequestHead h =
+      head_of("GET", "/", {{"Host", "a.test"}, {"Connection", "Upgrade"}, {"Upgrade", "websocket"}});
   Framing f;
   REQUIRE(check_request(h, f));
   CHECK(h.protocol() == "websocket");
   CHECK(h.empty());
   for (const char* value : {"h2c", "H2C", "websocket, h2c", "TLS/1.0", ""}) {
     INFO(value);
-    h = head_of("GET", "/", {{"Host", "a.test"}, {"Connection", "Upgrade, HTTP2-Settings"}, {"Upgrade", value},
-                             {"HTTP2-Settings", "AAM"}});
+    h = head_of("GET", "/",
+                {{"Host", "a.test"},
+                 {"Connection", "Upgrade, HTTP2-Settings"},
+                 {"Upgrade", value},
+                 {"HTTP2-Settings", "AAM"}});
     REQUIRE(check_request(h, f));
     CHECK(h.protocol() == "");
     CHECK(h.empty());
   }
-  h = head_of("POST", "/", {{"Host", "a.test"}, {"Connection", "upgrade"}, {"Upgrade", "websocket"},
-                            {"Content-Length", "1"}});
+  h = head_of(
+      "POST", "/",
+      {{"Host", "a.test"}, {"Connection", "upgrade"}, {"Upgrade", "websocket"}, {"Content-Length", "1"}});
   REQUIRE(check_request(h, f));
   CHECK(h.protocol() == "");
 }
@@ -312,7 +326,8 @@ TEST_CASE("forged mesh fields go, also when many stand in a row") {
 
 TEST_CASE("trailers carry no framing, routing or credentials") {
   Fields t;
-  for (const char* name : {"Content-Length", "Host", "authorization", "x-forwarded-for", "grpc-status", "X-Meshd-A"})
+  for (const char* name :
+       {"Content-Length", "Host", "authorization", "x-forwarded-for", "grpc-status", "X-Meshd-A"})
     t.add(name, "0");
   REQUIRE(check_trailers(t, Side::client));
   CHECK(t.size() == 1);

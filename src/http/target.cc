@@ -69,15 +69,18 @@ Result<> check_h1(RequestHead& head, uint32_t seen, RequestRules rules) {
     size_t end = std::min(rest->find_first_of("/?#"), rest->size());
     std::string authority(rest->substr(0, end));
     std::string path(rest->substr(end));
-    if (path.empty() && head.method() == "OPTIONS") path = "*";
-    else if (!path.starts_with('/')) path.insert(0, 1, '/');
+    if (path.empty() && head.method() == "OPTIONS")
+      path = "*";
+    else if (!path.starts_with('/'))
+      path.insert(0, 1, '/');
     head.set_path(path);
     if (auto set = set_authority(head, authority); !set) return set;
   } else if (has_host) {
     if (auto set = set_authority(head, *host); !set) return set;
   }
   if (head.path() != "*") return settle_path(head);
-  if (head.method() != "OPTIONS") return fail(Errc::protocol, Side::client, "asterisk-form is for OPTIONS only");
+  if (head.method() != "OPTIONS")
+    return fail(Errc::protocol, Side::client, "asterisk-form is for OPTIONS only");
   return {};
 }
 
@@ -103,8 +106,10 @@ Result<> check_h2(RequestHead& head, uint32_t seen, RequestRules rules) {
 }  // namespace
 
 Result<> check_target(RequestHead& head, uint32_t seen, RequestRules rules) {
-  if (head.path().size() > kRequestLineMax) return fail(Errc::target_too_long, Side::client, "the target is too long");
-  Result<> checked = head.version == HttpVersion::http2 ? check_h2(head, seen, rules) : check_h1(head, seen, rules);
+  if (head.path().size() > kRequestLineMax)
+    return fail(Errc::target_too_long, Side::client, "the target is too long");
+  Result<> checked =
+      head.version == HttpVersion::http2 ? check_h2(head, seen, rules) : check_h1(head, seen, rules);
   if (checked && (seen & kHasHost) != 0) head.remove("host");
   return checked;
 }

@@ -12,6 +12,9 @@ namespace {
 // How long a peer may take to answer the PING between the two GOAWAYs of a drain.
 constexpr milliseconds kDrainPing{1'000};
 
+// What is read of a peer that has not seen the end yet; a flood is cut off.
+constexpr size_t kLingerBytes = 256 * 1024;
+
 template <void (H2Connection::*call)()>
 void fire(void* self) {
   (static_cast<H2Connection*>(self)->*call)();
@@ -76,6 +79,8 @@ Task<Error> H2Connection::run(LocalPtr<H2Connection> self, Chunk initial) {
       break;
     } else if (self->state_ == State::open) {
       self->receive(*bytes);
+    } else if ((self->discarded_ += bytes->size()) > kLingerBytes) {
+      self->gone(*self->why_);
     }
   }
   self->deliver();

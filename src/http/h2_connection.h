@@ -151,6 +151,7 @@ class H2Connection final : public LocalCounted, private TurnEnd {
   size_t stream_count_ = 0;                                // open at nghttp2, held or not
   std::unique_ptr<H2ServerStream> incoming_;               // its head is not whole yet
   std::vector<std::unique_ptr<H2ServerStream>> accepted_;  // for the handler
+  size_t discarded_ = 0;                                   // bytes that came while closing
   size_t block_bytes_ = 0, block_fields_ = 0;              // of the field block being received
 
   const Chunk* input_ = nullptr;  // what receive() is working on

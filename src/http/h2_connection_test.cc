@@ -10,14 +10,18 @@ namespace {
 
 using namespace testing;
 
-// Passes bytes on and counts the writes.
+// Passes bytes on and counts the writes, each a coroutine as in TLS.
 struct Counting final : ByteStream {
   std::unique_ptr<ByteStream> below;
   int writes = 0;
   Await<Result<Chunk>> read() override { return below->read(); }
   Await<Result<size_t>> write(Chunks c) override {
     ++writes;
-    return below->write(std::move(c));
+    return pass(*below, std::move(c));
+  }
+  static Task<Result<size_t>> pass(ByteStream& below, Chunks c) {
+    Await<Result<size_t>> taken = below.write(std::move(c));
+    co_return co_await taken;
   }
   Await<Result<>> finish() override { return below->finish(); }
   void close(Error why) override { below->close(why); }

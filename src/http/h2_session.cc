@@ -158,10 +158,12 @@ struct H2Connection::Callbacks {
     return 0;
   }
 
-  static int invalid_frame(nghttp2_session* session, const nghttp2_frame* frame, int, void* user) {
+  static int invalid_frame(nghttp2_session* session, const nghttp2_frame* frame, int error, void* user) {
     if (H2Stream* s = stream_of(session, frame->hd.stream_id)) s->fault_counted_ = true;
     H2Connection& self = self_of(user);
-    return self.charge(self.faults_) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    // More streams than we allow, by a peer that has not seen our SETTINGS yet: no fault, but not for ever.
+    H2Budget& budget = error == NGHTTP2_ERR_REFUSED_STREAM ? self.noise_ : self.faults_;
+    return self.charge(budget) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
   }
 
   static int frame_send(nghttp2_session* session, const nghttp2_frame* frame, void* user) {

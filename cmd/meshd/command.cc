@@ -39,7 +39,7 @@ int print(std::string_view text) {
   return kFailed;
 }
 
-int print_json(const Json& value) { return print(value.serialize(true)); }
+int print_json(const Json& value) { return print(to_pretty_text(value)); }
 
 void say(std::string_view text) { fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data()); }
 

@@ -28,6 +28,21 @@ bool too_deep(std::string_view text) {
   return false;
 }
 
+// picojson writes "\/" for "/": allowed, and ugly in every path and identity.
+std::string plain_slashes(std::string text) {
+  size_t out = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && text[i + 1] == '/') {
+      text[out++] = text[++i];
+    } else {
+      text[out++] = text[i];
+      if (text[i] == '\\') text[out++] = text[++i];
+    }
+  }
+  text.resize(out);
+  return text;
+}
+
 const Json kNull;
 const JsonArray kEmpty;
 
@@ -50,6 +65,13 @@ Outcome<Json> parse_json(std::string_view text) {
       return fail(Errc::invalid_argument, "not JSON: text after the value");
   }
   return value;
+}
+
+std::string to_text(const Json& j) { return plain_slashes(j.serialize()); }
+std::string to_pretty_text(const Json& j) {
+  std::string text = plain_slashes(j.serialize(true));
+  if (!text.ends_with('\n')) text += '\n';
+  return text;
 }
 
 const Json& member(const Json& j, const std::string& key) {

@@ -22,7 +22,9 @@ using JsonArray = picojson::array;
 Outcome<Json> parse_json(std::string_view text);
 
 // One line, keys sorted: the same value always gives the same bytes.
-inline std::string to_text(const Json& j) { return j.serialize(); }
+std::string to_text(const Json& j);
+// Indented, for people; ends in a newline.
+std::string to_pretty_text(const Json& j);
 
 // Member `key` of an object; null where `j` is no object or lacks it.
 const Json& member(const Json& j, const std::string& key);

@@ -70,4 +70,16 @@ TEST_CASE("the same value always gives the same bytes") {
   REQUIRE(to_text(*a) == R"({"a":[true,null,"x"],"b":1})");
 }
 
+TEST_CASE("slashes are written plainly, and every text comes back as it was") {
+  for (const char* text : {"a/b", "\\", "\\/", "/\\", "\\\\//", "\"/\n/"}) {
+    CAPTURE(text);
+    std::string line = to_text(json(text));
+    auto back = parse_json(line);
+    REQUIRE(back);
+    CHECK(back->get<std::string>() == text);
+  }
+  CHECK(to_text(json("a/b")) == "\"a/b\"");
+  CHECK(to_pretty_text(json("a/b")) == "\"a/b\"\n");
+}
+
 }  // namespace meshd

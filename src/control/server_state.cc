@@ -217,7 +217,7 @@ Outcome<> save_server_file(const StateDir& state, const ServerFile& server) {
   j["config"] = json(server.config);
   j["control"] = json(server.control);
   j["name"] = json(server.name);
-  return write_file(state.server_file(), Json(std::move(j)).serialize(true));
+  return write_file(state.server_file(), to_pretty_text(Json(std::move(j))));
 }
 
 }  // namespace meshd

@@ -89,7 +89,7 @@ Outcome<> save_node_file(const StateDir& state, const NodeFile& node) {
   j["trust_domain"] = json(node.trust_domain);
   j["server_id"] = json(node.server_id);
   j["control"] = json(node.control);
-  return write_file(state.node_file(), Json(std::move(j)).serialize(true));
+  return write_file(state.node_file(), to_pretty_text(Json(std::move(j))));
 }
 
 // ---- identities

@@ -36,7 +36,7 @@ constexpr Key kKeys[] = {
     {"defaults", map, "", "", "What services and routes have unless they say otherwise."},
     {"defaults.timeout", map, "", "", "Timeouts."},
     {"defaults.timeout.request", duration, "10s", "0s..24h",
-     "From the request's head to the response's end; 0s: none."},
+     "From the request's head to the response's; 0s: none."},
     {"defaults.timeout.connect", duration, "1s", "1ms..5m", "To connect to an endpoint."},
     {"defaults.timeout.idle", duration, "5m", "1s..7d", "Opaque TCP without a byte either way."},
     {"defaults.retries", map, "", "", "When a failed request is tried again.", ignored},

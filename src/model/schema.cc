@@ -119,7 +119,7 @@ std::string json_schema() {
   object["$schema"] = json("https://json-schema.org/draft/2020-12/schema");
   object["title"] = json("meshd configuration");
   object["type"] = json("object");
-  return root.serialize(true) + "\n";
+  return to_pretty_text(root);
 }
 
 }  // namespace meshd::model

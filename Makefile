@@ -49,6 +49,7 @@ demo: all  ## a small mesh on this machine (CHECK=1: judge it and leave)
 	@MESHD=$(abspath $(BUILD))/meshd CHECK=$(CHECK) bash tests/demo/demo.sh
 
 accept: all  ## acceptance run (POINT=name for one point)
+	@tools/deps accept
 	@MESHD=$(abspath $(BUILD))/meshd POINT=$(POINT) bash tests/acceptance/run.sh
 
 bench: all  ## benchmarks (the peers are skipped when they are not installed)

@@ -46,7 +46,10 @@ struct Entry final : H1ClientOwner {
     shared->active.add(*this);
   }
   ~Entry() { list().remove(*this); }
-  EntryList& list() const { return idle ? shared->idle : shared->active; }
+  EntryList& list() const {
+    // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.UndefReturn): shared is never null
+    return idle ? shared->idle : shared->active;
+  }
 
   void connection_free() override {
     if (shared->abandoned || shared->idle.size >= shared->options.idle_max) {

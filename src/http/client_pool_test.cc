@@ -7,9 +7,7 @@
 
 #include "http/h1_test_kit.h"
 
-using namespace meshd;
-using namespace meshd::test;
-
+namespace meshd::test {
 namespace {
 
 // A pool in front of a served service.
@@ -393,6 +391,7 @@ TEST_CASE("a client that goes while the upstream thinks ends the upstream's call
   std::vector<std::unique_ptr<ByteStream>> held;
   ClientPool pool(std::make_unique<HeldConnector>(held));
   std::string out = exchange(loop, pool, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+  CHECK(statuses(out) == std::vector<int>{400});
   CHECK(pool.active() == 0);
   run_all(loop);
 }
@@ -463,3 +462,5 @@ TEST_CASE("a whole chain leaves no frame, no task, and none of its frames is lar
   CHECK(remains.tasks == 0);
   CHECK(remains.largest <= 1024);
 }
+
+}  // namespace meshd::test

@@ -132,10 +132,11 @@ std::unique_ptr<Body> H1Link::open_body(const Framing& framing, bool held) {
 
 void H1Link::release(bool flow) {
   if (!held_) return;
+  LocalPtr<H1Link> self(this);
   held_ = false;
   if (!flow) message_end();
   if (body_ != nullptr && body_->op_.waiting()) deliver();
-  tell_end();
+  tell_end();  // NOLINT(clang-analyzer-cplusplus.NewDelete): self counts, which the analyzer does not follow
 }
 
 std::optional<uint64_t> H1Link::missing() const {
@@ -263,6 +264,7 @@ Task<bool> H1Link::discard(size_t max, Error why) {
   LocalPtr<H1Link> self(this);
   if (held_) release(false);
   detach_body(why);
+  // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDelete): self counts, which the analyzer does not follow
   while (!ended_ && !failed_) {
     size_t before = bytes_.size();
     if (before == 0) {

@@ -5,9 +5,7 @@
 
 #include "http/h1_test_kit.h"
 
-using namespace meshd;
-using namespace meshd::test;
-
+namespace meshd::test {
 namespace {
 
 bool contains(std::string_view text, std::string_view part) {
@@ -385,3 +383,5 @@ TEST_CASE("after everything has ended no frame is left and none was large") {
   run_all(loop);
   CHECK(live_frames() == before);
 }
+
+}  // namespace meshd::test

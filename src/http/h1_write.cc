@@ -170,7 +170,7 @@ Task<Sent> send_message(ByteStream& stream, Chunk head, Body* body, Framing fram
           guard.arm();
           auto written = co_await stream.write(std::move(out));
           guard.disarm();
-          out.clear();
+          out = Chunks();
           if (!written) co_return Sent{fail(written.error()), {}};
         }
       }
@@ -197,7 +197,7 @@ Task<Sent> send_message(ByteStream& stream, Chunk head, Body* body, Framing fram
     guard.arm();
     auto written = co_await stream.write(std::move(out));
     guard.disarm();
-    out.clear();
+    out = Chunks();
     if (!written) co_return Sent{fail(written.error()), {}};
   } while (!ended);
   co_return Sent{};

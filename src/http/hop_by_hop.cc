@@ -131,7 +131,7 @@ Result<> check_trailers(Fields& trailers, Side side) {
                                                            "forwarded",
                                                            "max-forwards"};
   for (std::string_view name : kForbidden)
-    if (trailers.size() > 0) trailers.remove(name);
+    if (!trailers.empty()) trailers.remove(name);
   remove_mesh_fields(trailers);
   for (size_t i = trailers.size(); i-- > 0;) {
     if (!starts_with(trailers[i].name, "x-forwarded-")) continue;

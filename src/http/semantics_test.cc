@@ -5,8 +5,7 @@
 
 #include "base/limits.h"
 
-using namespace meshd;
-
+namespace meshd {
 namespace {
 
 RequestHead head_of(std::string_view method, std::string_view target,
@@ -333,3 +332,5 @@ TEST_CASE("trailers carry no framing, routing or credentials") {
   CHECK(t.size() == 1);
   CHECK(t.find("grpc-status") == "0");
 }
+
+}  // namespace meshd

@@ -263,8 +263,8 @@ void H1Link::drop_body(Error why) {
 Task<bool> H1Link::discard(size_t max, Error why) {
   LocalPtr<H1Link> self(this);
   if (held_) release(false);
-  detach_body(why);
   // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDelete): self counts, which the analyzer does not follow
+  detach_body(why);
   while (!ended_ && !failed_) {
     size_t before = bytes_.size();
     if (before == 0) {

@@ -50,7 +50,7 @@ void add_config(CLI::App& app, Globals& globals) {
   auto revision = std::make_shared<int64_t>(0);
   auto* shown =
       command->add_subcommand("show", "Print the file in force, or an older revision (on a server)");
-  shown->add_option("revision", *revision, "Number of a revision")->check(CLI::PositiveNumber);
+  shown->add_option("revision,--revision", *revision, "Number of a revision")->check(CLI::PositiveNumber);
   shown->callback(
       [&globals, revision] { globals.action = [&globals, revision] { return show(globals, *revision); }; });
 

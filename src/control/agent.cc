@@ -106,6 +106,39 @@ Task<void> Agent::run() {
 
 void Agent::pause_over(void* self) { static_cast<Agent*>(self)->pause_.complete(true); }
 
+namespace {
+
+// What was said last, such as why a snapshot is refused, shall still arrive: the stream ends in order, and the
+// connection closes when the server has ended it too, or after a moment.
+struct Farewell final : H2ClientObserver {
+  static constexpr milliseconds kLimit{500};
+  H2Client& client;
+  bool settled = false;
+  Op<bool> over;
+  Timer limit{[](void* self) { static_cast<Farewell*>(self)->settle(); }, this};
+
+  explicit Farewell(H2Client& c) : client(c) {}
+  void h2_changed(H2Client&) override {
+    if (client.closed()) settle();
+  }
+  void settle() {
+    if (!std::exchange(settled, true)) over.complete(true);
+  }
+  static Task<void> say(H2Client& client) {
+    if (!client.closed()) {
+      Farewell farewell(client);
+      farewell.limit.start(kLimit);
+      client.observe(&farewell);
+      client.drain();
+      co_await farewell.over;
+      client.observe(nullptr);
+    }
+    client.close({Errc::cancelled, Side::self, "the session is over"});
+  }
+};
+
+}  // namespace
+
 Task<Outcome<>> Agent::serve_once() {
   auto client = co_await dial_server(server_, parts_.tls());
   if (!client) co_return fail(client.error());
@@ -143,7 +176,8 @@ Task<Outcome<>> Agent::serve_once() {
   session_ = nullptr;
   session.silence.stop();
   session.out.finish();
-  (*client)->close({Errc::cancelled, Side::self, "the session is over"});
+  Task<void> over = Farewell::say(**client);
+  co_await over;
   co_return ended;
 }
 

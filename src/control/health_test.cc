@@ -38,7 +38,7 @@ SnapshotPtr web_at(uint16_t port, const std::string& health) {
                              " }], health: " + health + " }\n"));
 }
 constexpr const char* kHttp =
-    "{ http: { path: /healthz }, interval: 20ms, timeout: 500ms, fall: 2, rise: 2 }";
+    "{ http: { path: /healthz }, interval: 100ms, timeout: 500ms, fall: 2, rise: 2 }";
 
 EndpointId only_endpoint(const SnapshotPtr& s) { return s->services[0]->endpoints[0].id; }
 

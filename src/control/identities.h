@@ -36,6 +36,8 @@ class Identities {
 
   // Renews from now on. `changed` is told of every new pair of contexts.
   void start(Ask ask, OnChange changed);
+  // The wall clock moved (a suspended machine woke up, a test advanced it): looks now at what is due.
+  void clock_moved() { timer_.start(milliseconds(0)); }
   // No new requests; one that is under way still ends.
   void stop();
 

@@ -13,7 +13,7 @@ namespace meshd {
 namespace {
 
 SealedSnapshot revision(uint64_t n) {
-  return seal({Revision{n}, {{"mesh", "", R"({"n":)" + std::to_string(n) + "}"}}});
+  return seal({Revision{n}, {{"mesh", "mesh", R"({"n":)" + std::to_string(n) + "}"}}});
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ size_t LineSender::queued() const { return queue_->text.size(); }
 Task<Result<std::string>> LineReader::next() {
   for (;;) {
     size_t end = text_.find('\n', scanned_);
-    if (end != std::string::npos) {
+    if (end != std::string::npos && end - start_ <= kControlLineMax) {
       std::string line = text_.substr(start_, end - start_);
       start_ = scanned_ = end + 1;
       if (line.empty()) continue;
@@ -96,7 +96,7 @@ Task<Result<std::string>> LineReader::next() {
     }
     text_.erase(0, std::exchange(start_, 0));
     scanned_ = text_.size();
-    if (text_.size() > kControlLineMax) {
+    if (end != std::string::npos || text_.size() > kControlLineMax) {
       Error too_long{Errc::limit, Side::client, "a line of the control stream is too long"};
       body_.close(too_long);
       co_return fail(too_long);

@@ -2,7 +2,7 @@
 # mesh.sh: what the demo, the acceptance points and the process tests share: a work directory, processes that
 # are ended by pid, waiting for conditions, and a mesh of nodes on 127.0.1.N.
 # Source it; MESHD names the program.
-set -euo pipefail
+set -euo pipefail  # so no `| grep -q`: it leaves early, and who writes on fails
 
 : "${MESHD:?MESHD names the program to test}"
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

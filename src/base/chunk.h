@@ -129,7 +129,7 @@ class ChunkQueue {
   std::vector<Chunk> chunks_;
   size_t first_ = 0;  // chunks_[0, first_) are spent
   size_t size_ = 0;
-  size_t room_ = 0;   // free bytes of our own block behind the last chunk
+  size_t room_ = 0;  // free bytes of our own block behind the last chunk
 };
 
 // Hands out the free tail of a shared block to readers, so that many small reads share one block.

@@ -37,8 +37,8 @@ std::string format_time(UnixSeconds t) {
 
 UnixSeconds parse_time(const std::string& text) {
   tm parts{};
-  if (sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2dZ", &parts.tm_year, &parts.tm_mon, &parts.tm_mday, &parts.tm_hour,
-             &parts.tm_min, &parts.tm_sec) != 6)
+  if (sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2dZ", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,
+             &parts.tm_hour, &parts.tm_min, &parts.tm_sec) != 6)
     return -1;
   parts.tm_year -= 1900;
   parts.tm_mon -= 1;

@@ -106,7 +106,7 @@ Outcome<> write_file(const std::string& path, std::string_view bytes, WriteMode 
 Outcome<> make_private_dir(const std::string& path) {
   if (mkdir(path.c_str(), 0700) == 0) return {};
   if (errno != EEXIST) return failed("make directory", path, errno);
-  struct stat st {};
+  struct stat st{};
   if (stat(path.c_str(), &st) != 0) return failed("use directory", path, errno);
   if (!S_ISDIR(st.st_mode)) return fail(Errc::conflict, path + " exists and is not a directory");
   if (st.st_uid != geteuid())
@@ -119,14 +119,16 @@ Outcome<> make_private_dir(const std::string& path) {
 }
 
 Outcome<> check_private_file(const std::string& path) {
-  struct stat st {};
+  struct stat st{};
   if (lstat(path.c_str(), &st) != 0) return failed("read", path, errno);
   if (!S_ISREG(st.st_mode)) return fail(Errc::permission, path + " is not a regular file");
   if (st.st_uid != geteuid())
-    return fail(Errc::permission, path + " belongs to user " + std::to_string(st.st_uid) + ", not to this one (" +
-                                      std::to_string(geteuid()) + "); run as its owner");
+    return fail(Errc::permission, path + " belongs to user " + std::to_string(st.st_uid) +
+                                      ", not to this one (" + std::to_string(geteuid()) +
+                                      "); run as its owner");
   if ((st.st_mode & 077) != 0)
-    return fail(Errc::permission, path + " holds a secret and is open to other users; run: chmod 0600 " + path);
+    return fail(Errc::permission,
+                path + " holds a secret and is open to other users; run: chmod 0600 " + path);
   return {};
 }
 

@@ -12,7 +12,7 @@ namespace meshd {
 Outcome<std::string> read_file(const std::string& path, size_t max);
 
 struct WriteMode {
-  unsigned mode = 0600;     // of a new file
+  unsigned mode = 0600;        // of a new file
   bool keep_previous = false;  // the file replaced stays beside it as PATH.prev
 };
 // Temp file beside `path` (O_EXCL), fsync, rename, fsync of the directory.

@@ -11,60 +11,72 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // ---- bytes in motion
-inline constexpr uint32_t kReadBlock = 64 * 1024 - 64;      // one read() fills at most this; with malloc's header under 64 KiB
-inline constexpr size_t kReadMin = 4 * 1024;                // a read with less room would cost system calls
-inline constexpr size_t kStreamInboxMax = 128 * 1024;       // unread bytes held per TCP connection before reading stops
-inline constexpr size_t kStreamOutboxHigh = 256 * 1024;     // unsent bytes per connection before a writer waits
-inline constexpr size_t kTlsRecordMax = 16 * 1024;          // RFC 8446 5.1
-inline constexpr int kListenBacklog = 1024;                 // net.core.somaxconn caps it anyway
+inline constexpr uint32_t kReadBlock =
+    64 * 1024 - 64;  // one read() fills at most this; with malloc's header under 64 KiB
+inline constexpr size_t kReadMin = 4 * 1024;  // a read with less room would cost system calls
+inline constexpr size_t kStreamInboxMax =
+    128 * 1024;  // unread bytes held per TCP connection before reading stops
+inline constexpr size_t kStreamOutboxHigh = 256 * 1024;  // unsent bytes per connection before a writer waits
+inline constexpr size_t kTlsRecordMax = 16 * 1024;       // RFC 8446 5.1
+inline constexpr int kListenBacklog = 1024;              // net.core.somaxconn caps it anyway
 
 // ---- HTTP (RFC 9110, 9112, 9113)
-inline constexpr size_t kRequestLineMax = 16 * 1024;        // 414; browsers and proxies stay under 8 KiB
-inline constexpr size_t kHeadBytesMax = 64 * 1024;          // 431; nginx takes 32 KiB, Envoy 60 KiB
-inline constexpr size_t kHeadFieldsMax = 100;               // 431
-inline constexpr size_t kFieldNameMax = 256;                // longest registered name has 45
-inline constexpr size_t kChunkLineMax = 256;                // chunk-size line with extensions
+inline constexpr size_t kRequestLineMax = 16 * 1024;  // 414; browsers and proxies stay under 8 KiB
+inline constexpr size_t kHeadBytesMax = 64 * 1024;    // 431; nginx takes 32 KiB, Envoy 60 KiB
+inline constexpr size_t kHeadFieldsMax = 100;         // 431
+inline constexpr size_t kFieldNameMax = 256;          // longest registered name has 45
+inline constexpr size_t kChunkLineMax = 256;          // chunk-size line with extensions
 inline constexpr size_t kTrailerBytesMax = 8 * 1024;
-inline constexpr milliseconds kHeadDeadline{10'000};        // first byte of a head to its end (slow loris)
-inline constexpr milliseconds kKeepAliveIdle{60'000};       // client connection without a request
-inline constexpr milliseconds kUpstreamIdle{55'000};        // pooled connection: below what servers usually allow (60 s)
-inline constexpr milliseconds kBodyStall{30'000};           // no byte of a body either way
-inline constexpr milliseconds kWriteStall{120'000};         // a peer takes nothing; its kernel may hold megabytes a slow reader has yet to read
-inline constexpr milliseconds kAbandonWatch{1'000};         // an answer waits this long before we look whether its client has gone
-inline constexpr size_t kDiscardMax = 64 * 1024;              // rest of an answered request's content read away to keep its connection
-inline constexpr milliseconds kLinger{2'000};               // after our last byte: time for the peer to read it before a reset can drop it
-inline constexpr int kInterimMax = 16;                      // 1xx before one answer
-inline constexpr int kPipelinedPerTurn = 32;                // requests of one connection per loop turn, so that none starves the others
-inline constexpr uint32_t kH2StreamsMax = 100;              // per connection at an edge
-inline constexpr uint32_t kMeshStreamsMax = 1000;           // per connection between nodes
+inline constexpr milliseconds kHeadDeadline{10'000};   // first byte of a head to its end (slow loris)
+inline constexpr milliseconds kKeepAliveIdle{60'000};  // client connection without a request
+inline constexpr milliseconds kUpstreamIdle{
+    55'000};  // pooled connection: below what servers usually allow (60 s)
+inline constexpr milliseconds kBodyStall{30'000};  // no byte of a body either way
+inline constexpr milliseconds kWriteStall{
+    120'000};  // a peer takes nothing; its kernel may hold megabytes a slow reader has yet to read
+inline constexpr milliseconds kAbandonWatch{
+    1'000};  // an answer waits this long before we look whether its client has gone
+inline constexpr size_t kDiscardMax =
+    64 * 1024;  // rest of an answered request's content read away to keep its connection
+inline constexpr milliseconds kLinger{
+    2'000};  // after our last byte: time for the peer to read it before a reset can drop it
+inline constexpr int kInterimMax = 16;  // 1xx before one answer
+inline constexpr int kPipelinedPerTurn =
+    32;  // requests of one connection per loop turn, so that none starves the others
+inline constexpr uint32_t kH2StreamsMax = 100;     // per connection at an edge
+inline constexpr uint32_t kMeshStreamsMax = 1000;  // per connection between nodes
 inline constexpr uint32_t kEdgeStreamWindow = 64 * 1024;
 inline constexpr uint32_t kEdgeConnectionWindow = 1024 * 1024;
-inline constexpr uint32_t kMeshStreamWindow = 512 * 1024;   // 40 Gbit/s at 0.1 ms, 100 Mbit/s at 40 ms
+inline constexpr uint32_t kMeshStreamWindow = 512 * 1024;  // 40 Gbit/s at 0.1 ms, 100 Mbit/s at 40 ms
 inline constexpr uint32_t kMeshConnectionWindow = 16 * 1024 * 1024;
 
 // ---- connections
-inline constexpr milliseconds kConnectTimeout{1'000};       // default of defaults.timeout.connect
-inline constexpr milliseconds kRequestTimeout{10'000};      // default of defaults.timeout.request
-inline constexpr milliseconds kTunnelIdle{300'000};         // default of defaults.timeout.idle for opaque TCP
-inline constexpr milliseconds kHandshakeTimeout{5'000};     // TLS handshake, first byte to last
-inline constexpr milliseconds kDrainDeadline{10'000};       // SIGTERM to exit with connections still open
+inline constexpr milliseconds kConnectTimeout{1'000};    // default of defaults.timeout.connect
+inline constexpr milliseconds kRequestTimeout{10'000};   // default of defaults.timeout.request
+inline constexpr milliseconds kTunnelIdle{300'000};      // default of defaults.timeout.idle for opaque TCP
+inline constexpr milliseconds kHandshakeTimeout{5'000};  // TLS handshake, first byte to last
+inline constexpr milliseconds kDrainDeadline{10'000};    // SIGTERM to exit with connections still open
 // Unacknowledged data, or a window that stays closed, before a peer is given up. Linux makes no difference between
 // the two: with 20 s a client that reads 1 KiB/s was cut after 20 s (measured, 6.18), because it opens its window
 // only once it has read 64 KiB.
 inline constexpr milliseconds kTcpUserTimeout{120'000};
-inline constexpr int kUnsentMax = 128 * 1024;               // unsent bytes the kernel holds per connection; without a bound 3.8 MB for a slow reader
-inline constexpr size_t kIdlePerPool = 64;                  // idle upstream connections kept per (identity, endpoint) and loop
+inline constexpr int kUnsentMax =
+    128 * 1024;  // unsent bytes the kernel holds per connection; without a bound 3.8 MB for a slow reader
+inline constexpr size_t kIdlePerPool =
+    64;  // idle upstream connections kept per (identity, endpoint) and loop
 
 // ---- control plane
 inline constexpr size_t kConfigBytesMax = 8 * 1024 * 1024;  // the file
 inline constexpr size_t kControlLineMax = 1024 * 1024;      // one NDJSON line of the control stream
-inline constexpr size_t kAdminBodyMax = 16 * 1024 * 1024;   // request or answer body of control and admin calls
+inline constexpr size_t kAdminBodyMax =
+    16 * 1024 * 1024;  // request or answer body of control and admin calls
 inline constexpr int kJsonDepthMax = 32;
-inline constexpr size_t kMailboxMax = 65'536;               // messages waiting for one loop; the sender is told when full
+inline constexpr size_t kMailboxMax = 65'536;  // messages waiting for one loop; the sender is told when full
 
 // ---- telemetry
-inline constexpr size_t kSeriesMax = 10'000;                // label sets per metric and loop; the rest goes to an overflow series
-inline constexpr size_t kHistogramsMax = 1'000;            // the same for histograms, 3.5 KiB each
-inline constexpr size_t kLabelBytesMax = 256;              // of a label's value; a DNS name fits (RFC 1035: 253)
+inline constexpr size_t kSeriesMax =
+    10'000;  // label sets per metric and loop; the rest goes to an overflow series
+inline constexpr size_t kHistogramsMax = 1'000;  // the same for histograms, 3.5 KiB each
+inline constexpr size_t kLabelBytesMax = 256;    // of a label's value; a DNS name fits (RFC 1035: 253)
 
 }  // namespace meshd

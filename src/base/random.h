@@ -16,9 +16,7 @@ class FastRandom {
   explicit FastRandom(uint64_t seed);
   uint64_t next();
   // Uniform in [0, bound); bound > 0.
-  uint32_t below(uint32_t bound) {
-    return static_cast<uint32_t>((next() >> 32) * bound >> 32);
-  }
+  uint32_t below(uint32_t bound) { return static_cast<uint32_t>((next() >> 32) * bound >> 32); }
   // Uniform in [0, 1).
   double unit() { return static_cast<double>(next() >> 11) * 0x1p-53; }
 

@@ -13,34 +13,34 @@ namespace meshd {
 // and the `x-meshd-error` header (see name_of), so rename none of them lightly.
 enum class Errc : uint8_t {
   ok = 0,
-  internal,            // our own mistake
-  invalid_argument,    // a caller or operator gave something malformed
+  internal,          // our own mistake
+  invalid_argument,  // a caller or operator gave something malformed
   not_found,
-  conflict,            // exists already, or changed meanwhile
-  permission,          // the file system or kernel refuses
-  io,                  // disk or kernel error
-  closed,              // the stream was closed in an orderly way by the other end
-  reset,               // the stream was cut
-  refused,             // connect refused
-  unreachable,         // no route, no address
+  conflict,     // exists already, or changed meanwhile
+  permission,   // the file system or kernel refuses
+  io,           // disk or kernel error
+  closed,       // the stream was closed in an orderly way by the other end
+  reset,        // the stream was cut
+  refused,      // connect refused
+  unreachable,  // no route, no address
   timeout,
-  cancelled,           // we gave up on purpose
-  limit,               // one of limits.h was hit
-  protocol,            // the peer broke HTTP or TLS framing
-  head_too_large,      // 431
-  target_too_long,     // 414
-  body_too_large,      // 413
-  unsupported_version, // 505
-  unsupported,         // 501: method, transfer-coding, expectation
-  tls,                 // handshake or record failure
-  identity,            // the peer's certificate is not who we expect
-  denied,              // policy
+  cancelled,            // we gave up on purpose
+  limit,                // one of limits.h was hit
+  protocol,             // the peer broke HTTP or TLS framing
+  head_too_large,       // 431
+  target_too_long,      // 414
+  body_too_large,       // 413
+  unsupported_version,  // 505
+  unsupported,          // 501: method, transfer-coding, expectation
+  tls,                  // handshake or record failure
+  identity,             // the peer's certificate is not who we expect
+  denied,               // policy
   no_route,
-  no_endpoint,         // no healthy endpoint
-  overload,            // shed
+  no_endpoint,  // no healthy endpoint
+  overload,     // shed
   draining,
-  resolve,             // DNS
-  exhausted,           // descriptors, memory
+  resolve,    // DNS
+  exhausted,  // descriptors, memory
 };
 
 // Which side is to blame: meshd, the client side of the exchange, or the upstream side.

@@ -35,7 +35,8 @@ struct Loop::Impl {
   std::vector<TurnEnd*> turn_ends, ending;
   size_t tasks = 0;
   bool stopping = false;
-  const std::function<bool()>* until = nullptr;  // of run_until: asked before each poll, which could block for ever
+  const std::function<bool()>* until =
+      nullptr;  // of run_until: asked before each poll, which could block for ever
 
   std::mutex mail_lock;  // guards mail and mail_closed; held for a push or a swap only
   std::vector<std::move_only_function<void()>> mail;

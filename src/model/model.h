@@ -173,7 +173,7 @@ enum class AccessLogFormat : uint8_t { json, text };
 struct AccessLog {
   SourcePos at;
   AccessLogFormat format = AccessLogFormat::json;
-  std::string output = "stdout";  // stdout | stderr | none | an absolute path
+  std::string output = "stdout";       // stdout | stderr | none | an absolute path
   std::string only = "status >= 400";  // telemetry/access_filter.h; empty: every request
 };
 

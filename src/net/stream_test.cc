@@ -21,8 +21,10 @@ struct Ends {
 
 Task<void> connect_to(SocketAddress at, std::unique_ptr<ByteStream>& out, std::optional<Error>& error) {
   auto stream = co_await tcp_connect(at, milliseconds(1000));
-  if (stream) out = std::move(*stream);
-  else error = stream.error();
+  if (stream)
+    out = std::move(*stream);
+  else
+    error = stream.error();
 }
 
 // Two connected TCP streams over loopback.
@@ -234,8 +236,9 @@ TEST_CASE("addresses are parsed strictly and written back the same") {
     REQUIRE(a);
     CHECK(a->text() == good);
   }
-  for (const char* bad : {"", "80", "localhost:80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536",
-                          "::1:80", "[127.0.0.1]:80", "127.0.0.1:80 ", "[::1]80", "1.2.3:4"}) {
+  for (const char* bad :
+       {"", "80", "localhost:80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "::1:80",
+        "[127.0.0.1]:80", "127.0.0.1:80 ", "[::1]80", "1.2.3:4"}) {
     CAPTURE(bad);
     CHECK_FALSE(SocketAddress::parse(bad));
   }

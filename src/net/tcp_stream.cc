@@ -316,7 +316,8 @@ size_t TcpStream::queued() const {
   if (impl_->broken) return 0;
   size_t size = impl_->outbox.size();
   // What libuv has written of a long write stays in the outbox until all of it is.
-  if (impl_->write_pending) size -= impl_->write_size_in_flight - uv_stream_get_write_queue_size(&impl_->stream);
+  if (impl_->write_pending)
+    size -= impl_->write_size_in_flight - uv_stream_get_write_queue_size(&impl_->stream);
   return size;
 }
 const SocketAddress& TcpStream::local() const { return impl_->local; }

@@ -12,6 +12,7 @@
 
 #include <charconv>
 
+#include "http/semantics.h"
 #include "net/pipe.h"
 #include "proxy/data_plane.h"
 #include "proxy/detect.h"
@@ -256,8 +257,9 @@ Task<Result<Response>> InboundService::call(Request& request) {
   }
 
   // The request is allowed: from here on it may reach the application.
-  request.head.remove("x-meshd-error");
-  request.head.set("x-meshd-client-id", from_.uri);
+  // What it says of the mesh is what we say: whatever the other side sent under these names is dropped.
+  remove_mesh_fields(request.head);
+  request.head.add("x-meshd-client-id", from_.uri);
   ClientPool& pool = plane_.upstreams().app_pool(*x->endpoint, snapshot.model.defaults.timeout.connect);
   Result<Response> response = co_await pool.call(request);
   if (!response) {

@@ -30,9 +30,15 @@ MeshClients::~MeshClients() { close({Errc::cancelled, Side::self, "shutting down
 
 H2Client* MeshClients::available(const std::string& key) {
   auto [first, last] = connections_.equal_range(key);
-  for (auto it = first; it != last; ++it)
-    if (it->second->available() > 0) return it->second.get();
-  return nullptr;
+  H2Client* worn = nullptr;
+  H2Client* found = nullptr;
+  for (auto it = first; it != last && found == nullptr; ++it) {
+    if (it->second->available() == 0) continue;
+    // Every transport here is a TlsStream: connect() made it. One key is good for so many records only.
+    (static_cast<TlsStream&>(it->second->transport()).worn() ? worn : found) = it->second.get();
+  }
+  if (worn != nullptr) worn->drain();
+  return found;
 }
 
 Task<Result<std::unique_ptr<ByteStream>>> MeshClients::open(TunnelTarget target, const Peer& from,

@@ -11,8 +11,7 @@
 //   8 record    record.cc       metrics and access log
 #include "proxy/outbound.h"
 
-#include "http/h1_server.h"
-#include "http/h2_service.h"
+#include "http/semantics.h"
 #include "proxy/data_plane.h"
 #include "proxy/detect.h"
 #include "proxy/identify.h"
@@ -78,9 +77,6 @@ bool allowed_outside(Exchange& x, const RequestFacts& facts) {
   return x.policy.allowed();
 }
 
-// What callers must not be able to say for themselves.
-void remove_forged_fields(RequestHead& head) { head.remove("x-meshd-error"); }
-
 }  // namespace
 
 const ServiceEntry* OutboundService::find_service(const Snapshot& snapshot, const Request& request) const {
@@ -91,7 +87,7 @@ const ServiceEntry* OutboundService::find_service(const Snapshot& snapshot, cons
 Task<Result<Response>> OutboundService::call(Request& request) {
   ExchangePtr x = begin_exchange(plane_, Direction::outbound, &request, from_);
   const Snapshot& snapshot = **x->snapshot;
-  remove_forged_fields(request.head);
+  remove_mesh_fields(request.head);
 
   x->service = find_service(snapshot, request);
   if (x->service == nullptr)

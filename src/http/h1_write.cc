@@ -156,25 +156,16 @@ Task<Sent> send_message(ByteStream& stream, Chunk head, Body* body, Framing fram
   Chunks out;
   if (!head.empty()) out.push_back(std::move(head));
   do {
+    Result<Chunk> piece;
+    bool pulled = false;
     if (!ended) {
-      Result<Chunk> piece;
-      bool there = false;
-      if (!out.empty()) {
-        // Head and first content in one write, where the content is there already. A pull that is not ready
-        // has taken nothing, so it can be dropped and asked again.
-        auto look = body->pull();
-        there = look.await_ready();
-        if (there) {
-          piece = look.await_resume();
-        } else {
-          guard.arm();
-          auto written = co_await stream.write(std::move(out));
-          guard.disarm();
-          out = Chunks();
-          if (!written) co_return Sent{fail(written.error()), {}};
-        }
-      }
-      if (!there) piece = co_await body->pull();
+      auto next = body->pull();
+      // Head and first content in one write, where the content is there already. A pull that is not ready
+      // has taken nothing, so it can be dropped and asked again after the head is written.
+      pulled = out.empty() || next.await_ready();
+      if (pulled) piece = co_await next;
+    }
+    if (pulled) {
       if (!piece) co_return Sent{{}, fail(piece.error())};
       ended = piece->empty();
       if (framing.body == BodyKind::length) {

@@ -119,7 +119,7 @@ class Binder {
         const YamlPair* p = item.pair(key);
         findings_
             .error(md::unknown_key, p->key.at, p->key.length,
-                   "an address outside the mesh has no " + quoted(key))
+                   "an address outside the mesh has no " + in_quotes(key))
             .hint = "the port is part of the address";
       }
     return i;
@@ -254,7 +254,7 @@ class Binder {
     if (p)
       p->at = n.at;
     else
-      findings_.error(md::malformed, n.at, n.length, quoted(n.text) + " is not a caller").hint =
+      findings_.error(md::malformed, n.at, n.length, in_quotes(n.text) + " is not a caller").hint =
           "write service/NAME, node/NAME, gateway or *";
     return p;
   }
@@ -268,13 +268,13 @@ class Binder {
         !out.output.starts_with('/'))
       findings_
           .error(md::malformed, r.find("output")->at, r.find("output")->length,
-                 quoted(out.output) + " is not an output")
+                 in_quotes(out.output) + " is not an output")
           .hint = "stdout, stderr, none or an absolute path";
     if (auto fault = check_access_filter(out.only)) {
       const YamlNode& n = *r.find("only");
       findings_
           .error(md::malformed, n.at, n.length,
-                 quoted(out.only) + " is not a filter: " + fault->what + ", at character " +
+                 in_quotes(out.only) + " is not a filter: " + fault->what + ", at character " +
                      std::to_string(fault->offset + 1))
           .hint = "such as \"status >= 400 or duration > 1s\"";
     }

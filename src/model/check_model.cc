@@ -147,7 +147,7 @@ class ModelCheck {
       for (const PolicyRule& r : model_.policy.rules) words.push_back(r.name);
       findings_
           .error(md::unknown_reference, at, 1,
-                 "a test expects rule " + quoted(*name) + ", which does not exist")
+                 "a test expects rule " + in_quotes(*name) + ", which does not exist")
           .hint = did_you_mean(*name, words);
     };
     for (const Test& t : model_.tests) {
@@ -160,7 +160,7 @@ class ModelCheck {
       for (const Route& r : model_.routes) words.push_back(r.name);
       findings_
           .error(md::unknown_reference, t.at, 1,
-                 "a test expects route " + quoted(*t.route) + ", which does not exist")
+                 "a test expects route " + in_quotes(*t.route) + ", which does not exist")
           .hint = did_you_mean(*t.route, words);
     }
   }
@@ -171,14 +171,15 @@ class ModelCheck {
     if (name.empty()) return;
     auto [it, fresh] = names.emplace(name, at);
     if (!fresh)
-      findings_.error(md::duplicate_name, at, 1, std::string("a second ") + what + " named " + quoted(name))
+      findings_
+          .error(md::duplicate_name, at, 1, std::string("a second ") + what + " named " + in_quotes(name))
           .hint = "first at " + line_of(it->second);
   }
 
   const Service* service(std::string_view name, SourcePos at) {
     auto it = services_.find(name);
     if (it != services_.end()) return it->second;
-    Diagnostic& d = findings_.error(md::unknown_service, at, 1, "unknown service " + quoted(name));
+    Diagnostic& d = findings_.error(md::unknown_service, at, 1, "unknown service " + in_quotes(name));
     d.length = length(name);
     if (findings_.full()) return nullptr;
     d.hint = did_you_mean(name, names_);

@@ -21,7 +21,7 @@ std::string range_text(const Key& key) {
 }
 
 Problem malformed(const Key& key, const YamlNode& node, std::string_view code = md::malformed) {
-  return {code, quoted(node.text) + " is not " + std::string(describe(key.type)), {}};
+  return {code, in_quotes(node.text) + " is not " + std::string(describe(key.type)), {}};
 }
 
 // A number, but nothing after it: the commonest slip.
@@ -39,7 +39,7 @@ std::optional<Problem> check_duration(const Key& key, const YamlNode& node) {
   size_t dots = key.choices.find("..");
   if (dots == std::string_view::npos) return std::nullopt;
   if (*d < *parse_duration(key.choices.substr(0, dots)) || *d > *parse_duration(key.choices.substr(dots + 2)))
-    return Problem{md::range, quoted(node.text) + " is out of range", range_text(key)};
+    return Problem{md::range, in_quotes(node.text) + " is out of range", range_text(key)};
   return std::nullopt;
 }
 
@@ -60,11 +60,11 @@ std::optional<Problem> check_choice(const Key& key, const YamlNode& node, bool q
     if (c.word != node.text) continue;
     if (c.support == Support::now || quiet) return std::nullopt;
     return Problem{c.support == Support::refused ? md::unsupported : md::no_effect,
-                   quoted(node.text) + " is not supported in this version",
+                   in_quotes(node.text) + " is not supported in this version",
                    {}};
   }
   std::string hint = did_you_mean(node.text, words);
-  return Problem{md::choice, quoted(node.text) + " is not one of " + list_words(words), hint};
+  return Problem{md::choice, in_quotes(node.text) + " is not one of " + list_words(words), hint};
 }
 
 std::optional<Problem> check_name(const Key& key, const YamlNode& node) {
@@ -107,17 +107,17 @@ std::optional<Problem> check_scalar(const Key& key, const YamlNode& node, bool q
     case Type::choices: return check_choice(key, node, quiet);
     case Type::methods: {
       if (is_method(text)) return std::nullopt;
-      Problem p{md::malformed, quoted(text) + " is not an HTTP method", {}};
+      Problem p{md::malformed, in_quotes(text) + " is not an HTTP method", {}};
       std::string upper = text;
       for (char& c : upper)
         if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
-      if (is_method(upper)) p.hint = "did you mean " + quoted(upper) + "? Methods are case-sensitive";
+      if (is_method(upper)) p.hint = "did you mean " + in_quotes(upper) + "? Methods are case-sensitive";
       return p;
     }
     case Type::path: return require(is_path(text), md::malformed);
     case Type::patterns: {
       if (is_path_pattern(text)) return std::nullopt;
-      Problem p{md::malformed, quoted(text) + " is not a path pattern", {}};
+      Problem p{md::malformed, in_quotes(text) + " is not a path pattern", {}};
       p.hint = text.contains("**") ? "** stands alone between slashes: /debug/**"
                                    : "it begins with /, without query";
       return p;
@@ -164,14 +164,14 @@ class TreeCheck {
       if (required(*row) && !node.pair(leaf(*row)))
         findings_.error(
             md::missing_key, at, length,
-            "key " + quoted(leaf(*row)) + " is missing in " + (shown.empty() ? "the file" : shown));
+            "key " + in_quotes(leaf(*row)) + " is missing in " + (shown.empty() ? "the file" : shown));
   }
 
  private:
   void unknown(const YamlPair& pair, const std::vector<std::string_view>& names, const std::string& shown) {
     Diagnostic& d = findings_.error(
         md::unknown_key, pair.key.at, pair.key.length,
-        "unknown key " + quoted(pair.key.text) + (shown.empty() ? " at the top" : " in " + shown));
+        "unknown key " + in_quotes(pair.key.text) + (shown.empty() ? " at the top" : " in " + shown));
     if (findings_.full()) return;
     d.hint = did_you_mean(pair.key.text, names);
     if (d.hint.empty()) d.hint = "known here: " + list_words(names);
@@ -180,7 +180,7 @@ class TreeCheck {
   void value(const YamlPair& pair, const Key& key, const std::string& shown, bool quiet) {
     if (!quiet && key.support != Support::now) {
       bool refused = key.support == Support::refused;
-      std::string message = quoted(shown) + " is not supported in this version";
+      std::string message = in_quotes(shown) + " is not supported in this version";
       if (refused)
         findings_.error(md::unsupported, pair.key.at, pair.key.length, message).hint = "take it out";
       else
@@ -219,7 +219,7 @@ class TreeCheck {
     if (n.kind != YamlNode::scalar || n.is_null()) {
       findings_
           .error(md::wrong_type, n.at, n.length,
-                 quoted(shown) +
+                 in_quotes(shown) +
                      (n.kind == YamlNode::scalar ? " has no value" : " has a value of the wrong kind"))
           .hint = "it takes " + std::string(describe(key.type));
       return;
@@ -237,8 +237,8 @@ class TreeCheck {
     // Nothing may be written for an empty map or list, but not where empty means "everything".
     bool everything = key.path.starts_with("routes[]") || key.path.starts_with("policy.rules[]");
     if (n.is_null() && !everything) return true;
-    findings_.error(md::wrong_type, n.at, n.length, quoted(shown) + " has a value of the wrong kind").hint =
-        "it takes " + std::string(describe(key.type));
+    findings_.error(md::wrong_type, n.at, n.length, in_quotes(shown) + " has a value of the wrong kind")
+        .hint = "it takes " + std::string(describe(key.type));
     return false;
   }
 
@@ -249,7 +249,7 @@ class TreeCheck {
     for (const YamlPair& pair : n.pairs) {
       if (fields ? !is_field_name(pair.key.text) : !is_dns_label(pair.key.text))
         findings_.error(md::bad_name, pair.key.at, pair.key.length,
-                        quoted(pair.key.text) + " is not " +
+                        in_quotes(pair.key.text) + " is not " +
                             (fields ? "a header field's name" : std::string(describe(Type::name))) + ", in " +
                             shown);
       if (row) node(pair.value, *row, shown + "." + pair.key.text, pair.key.at, pair.key.length, quiet);
@@ -275,7 +275,7 @@ class TreeCheck {
       if (pair.value.kind != YamlNode::scalar || pair.value.is_null())
         findings_
             .error(md::wrong_type, pair.value.at, pair.value.length,
-                   quoted(shown + "." + pair.key.text) + " has no text for a value")
+                   in_quotes(shown + "." + pair.key.text) + " has no text for a value")
             .hint = "it takes " + std::string(describe(key.type));
     }
   }

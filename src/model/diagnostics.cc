@@ -77,7 +77,7 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& candidates) {
   std::string_view near = nearest(word, candidates);
-  return near.empty() ? std::string() : "did you mean " + quoted(near) + "?";
+  return near.empty() ? std::string() : "did you mean " + in_quotes(near) + "?";
 }
 
 std::string list_words(const std::vector<std::string_view>& words, size_t max) {
@@ -90,7 +90,7 @@ std::string list_words(const std::vector<std::string_view>& words, size_t max) {
   return out;
 }
 
-std::string quoted(std::string_view word) {
+std::string in_quotes(std::string_view word) {
   constexpr size_t kShown = 60;
   std::string out = "'";
   for (char c : word.substr(0, kShown)) {

@@ -92,6 +92,6 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
 // "a, b or c", at most `max` of them.
 std::string list_words(const std::vector<std::string_view>& words, size_t max = 12);
 // The word between single quotes, with control characters made visible and cut to a readable length.
-std::string quoted(std::string_view word);
+std::string in_quotes(std::string_view word);
 
 }  // namespace meshd::model

@@ -258,7 +258,7 @@ class Builder {
       if (!fresh) {
         findings_
             .error(md::duplicate_key, pair.key.at, pair.key.length,
-                   "key " + model::quoted(pair.key.text) + " stands twice")
+                   "key " + model::in_quotes(pair.key.text) + " stands twice")
             .hint = "first at line " + std::to_string(first->second);
         continue;
       }

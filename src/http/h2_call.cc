@@ -2,6 +2,7 @@
 // h2_call.cc: a whole exchange on a client stream: request and response as values.
 #include "http/h2_client.h"
 #include "http/semantics.h"
+#include "loop/frame_slab.h"
 
 namespace meshd {
 namespace {
@@ -11,6 +12,10 @@ struct Exchange : LocalCounted {
   std::unique_ptr<H2ClientStream> stream;
   Body* source = nullptr;                // the request's body while it is being sent
   Cancellation* cancellation = nullptr;  // while armed
+  Result<Response> answer;               // on its way to the caller: here, and not in the call's frame
+
+  static void* operator new(size_t size) { return slab_allocate(size); }
+  static void operator delete(void* p, size_t size) { slab_free(p, size); }
 
   void cancel(Error why) {
     stream->close(why);
@@ -76,6 +81,38 @@ Task<void> send_body(LocalPtr<Exchange> x, std::unique_ptr<Body> body) {
   x->source = nullptr;
 }
 
+// Makes the answer of the final head, or of an error. False after an interim head: more will come.
+// Not inlined: its locals would stand in the call's frame.
+[[gnu::noinline]] bool take_head(const LocalPtr<Exchange>& x, Result<> ready, Request& request) {
+  ResponseHead head;
+  Framing framing;
+  if (ready) {
+    head = x->stream->take_head();
+    ready = check_response(head, framing, request.head);
+  }
+  if (!ready) {
+    x->disarm();
+    x->cancel(ready.error());
+    x->answer = fail(ready.error());
+    return true;
+  }
+  if (head.status < 200) {
+    if (request.interim != nullptr) request.interim->interim(std::move(head));
+    return false;
+  }
+  Response& response = *x->answer;
+  response.head = std::move(head);
+  std::optional<uint64_t> length;
+  if (framing.has_length) length = framing.length;
+  if (!x->stream->no_content() && framing.body != BodyKind::none) {
+    response.body = std::make_unique<ResponseBody>(x, length);
+  } else {
+    x->disarm();
+    if (framing.has_length && framing.length > 0) response.body = std::make_unique<NoContent>(framing.length);
+  }
+  return true;
+}
+
 }  // namespace
 
 Task<Result<Response>> H2Client::call(Request& request) {
@@ -90,36 +127,11 @@ Task<Result<Response>> H2Client::call(Request& request) {
   if (request.cancellation != nullptr)
     request.cancellation->arm([](void* self, Error why) { static_cast<Exchange*>(self)->cancel(why); },
                               x.get());
-
-  for (;;) {
-    Result<ResponseHead> head = co_await x->stream->response();
-    Framing framing;
-    if (head) {
-      Result<> checked = check_response(*head, framing, request.head);
-      if (!checked) head = fail(checked.error());
-    }
-    if (!head) {
-      x->disarm();
-      x->cancel(head.error());
-      co_return fail(head.error());
-    }
-    if (head->status < 200) {
-      if (request.interim != nullptr) request.interim->interim(std::move(*head));
-      continue;
-    }
-    Response response;
-    response.head = std::move(*head);
-    std::optional<uint64_t> length;
-    if (framing.has_length) length = framing.length;
-    if (!x->stream->no_content() && framing.body != BodyKind::none) {
-      response.body = std::make_unique<ResponseBody>(x, length);
-    } else {
-      x->disarm();
-      if (framing.has_length && framing.length > 0)
-        response.body = std::make_unique<NoContent>(framing.length);
-    }
-    co_return response;
+  for (bool whole = false; !whole;) {
+    Result<> ready = co_await x->stream->head_ready();
+    whole = take_head(x, ready, request);
   }
+  co_return std::move(x->answer);
 }
 
 }  // namespace meshd

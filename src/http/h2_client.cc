@@ -22,6 +22,11 @@ H2ClientStream::~H2ClientStream() = default;
 
 void H2ClientStream::field(std::string_view name, std::string_view value) {
   if (final_seen_) return add_trailer(name, value);
+  if (whole_) {  // nobody took the head before this one
+    heads_.push_back(std::make_unique<ResponseHead>(std::move(building_)));
+    building_ = ResponseHead();
+    whole_ = false;
+  }
   if (name == ":status") {
     // Three digits: nghttp2 has checked that.
     building_.status = 0;
@@ -42,26 +47,41 @@ bool H2ClientStream::end_fields(bool end_stream) {
     final_seen_ = true;
     no_content_ = end_stream;
   }
-  if (response_op_.waiting())
-    response_op_.complete(std::move(building_));
-  else
-    heads_.push_back(std::make_unique<ResponseHead>(std::move(building_)));
-  building_ = ResponseHead();
+  whole_ = true;
+  if (head_op_.waiting()) head_op_.complete(Result<>());
   return true;
 }
 
 void H2ClientStream::broke(Error why) {
-  if (response_op_.waiting()) response_op_.complete(fail(why));
+  if (head_op_.waiting()) head_op_.complete(fail(why));
+}
+
+Await<Result<>> H2ClientStream::head_ready() {
+  if (whole_ || !heads_.empty()) return Result<>();
+  if (broken()) return Result<>(fail(*broken()));
+  return head_op_;
+}
+
+ResponseHead H2ClientStream::take_head() {
+  assert(whole_ || !heads_.empty());
+  if (heads_.empty()) {
+    whole_ = false;
+    return std::exchange(building_, ResponseHead());
+  }
+  ResponseHead head = std::move(*heads_.front());
+  heads_.erase(heads_.begin());
+  return head;
 }
 
 Await<Result<ResponseHead>> H2ClientStream::response() {
-  if (!heads_.empty()) {
-    ResponseHead head = std::move(*heads_.front());
-    heads_.erase(heads_.begin());
-    return Result<ResponseHead>(std::move(head));
-  }
-  if (broken()) return Result<ResponseHead>(fail(*broken()));
-  return response_op_;
+  if (whole_ || !heads_.empty()) return Result<ResponseHead>(take_head());
+  return wait_response(*this);
+}
+
+Task<Result<ResponseHead>> H2ClientStream::wait_response(H2ClientStream& s) {
+  Result<> ready = co_await s.head_ready();
+  if (!ready) co_return fail(ready.error());
+  co_return s.take_head();
 }
 
 H2Client::H2Client(std::unique_ptr<ByteStream> stream, const H2Options& options)

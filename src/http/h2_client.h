@@ -18,19 +18,24 @@ class H2ClientStream final : public H2Stream {
   // The next head: interim ones (1xx) as they come, then the final one. Not to be called again after that.
   // Errors: as read(); refused where the peer certainly did not process the request.
   Await<Result<ResponseHead>> response();
+  // The same in two steps: waits for the next head, then hands it over.
+  Await<Result<>> head_ready();
+  ResponseHead take_head();
   // The response has no content: END_STREAM came with its head. Known once response() gave the final head.
   bool no_content() const { return no_content_; }
 
  private:
   friend class H2Connection;
   void field(std::string_view name, std::string_view value) override;
+  static Task<Result<ResponseHead>> wait_response(H2ClientStream& s);
   bool end_fields(bool end_stream) override;
   void broke(Error why) override;
 
-  ResponseHead building_;                             // being received
-  std::vector<std::unique_ptr<ResponseHead>> heads_;  // complete and not yet taken
-  Op<Result<ResponseHead>> response_op_;
+  ResponseHead building_;                             // being received, or the last that came
+  std::vector<std::unique_ptr<ResponseHead>> heads_;  // before it, not taken yet
+  Op<Result<>> head_op_;
   uint8_t interims_ = 0;
+  bool whole_ = false;  // building_ is complete and not taken
   bool final_seen_ = false;
   bool no_content_ = false;
 };

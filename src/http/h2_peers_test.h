@@ -11,7 +11,7 @@
 #include "loop/loop.h"
 #include "net/pipe.h"
 
-namespace meshd::testing {
+namespace meshd {
 
 inline RequestHead request_head(std::string_view method, std::string_view path,
                                 std::string_view authority = "a.test") {
@@ -157,4 +157,4 @@ inline Task<void> read_answer(H2ClientStream& s, Answer& a) {
   }
 }
 
-}  // namespace meshd::testing
+}  // namespace meshd

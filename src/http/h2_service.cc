@@ -3,6 +3,7 @@
 
 #include "http/h2_server.h"
 #include "http/semantics.h"
+#include "loop/frame_slab.h"
 
 namespace meshd {
 namespace {
@@ -29,18 +30,24 @@ struct Connection final : LocalCounted, ServerConnection, H2Handler {
   H2Server server;
 };
 
-// The stream, shared by its task and the request's body, which the service may keep longer.
+// The stream, shared by its task and the request's body, which the service may keep longer. Request and response
+// stand here and not in the task's frame, which stays small.
 struct Exchange final : LocalCounted, InterimSink {
   explicit Exchange(std::unique_ptr<H2ServerStream> s) : stream(std::move(s)) {}
+  static void* operator new(size_t size) { return slab_allocate(size); }
+  static void operator delete(void* p, size_t size) { slab_free(p, size); }
 
   void interim(ResponseHead head) override {
     // HTTP/2 has no 101 (RFC 9113 section 8.6).
     if (stream->responded() || stream->broken() || head.status == 101) return;
     if (head.status == 100) wants_continue = false;
-    (void)stream->interim(head);
+    // A stream that is broken meanwhile shows that when the answer itself is sent.
+    [[maybe_unused]] Result<> sent = stream->interim(head);
   }
 
   std::unique_ptr<H2ServerStream> stream;
+  Request request;  // its body refers back here: serve_stream cuts that circle
+  Response response;
   bool wants_continue = false;  // the client waits for 100 before it sends content
   Cancellation cancellation;
   Body* sending = nullptr;  // the response's body while it is being sent
@@ -87,8 +94,9 @@ void join_cookies(RequestHead& head) {
 }
 
 // Checks the head and makes the request that the service sees.
-Result<> make_request(Connection& c, const LocalPtr<Exchange>& x, Request& request) {
+Result<> make_request(Connection& c, const LocalPtr<Exchange>& x) {
   H2ServerStream& s = *x->stream;
+  Request& request = x->request;
   if (s.head_too_large()) return fail(Errc::head_too_large, Side::client, "the header fields are too large");
   request.head = std::move(s.head());
   request.head.set_scheme(c.scheme);
@@ -130,15 +138,18 @@ Task<void> send_content(Exchange& x, Body& body) {
     (void)co_await s.finish();
 }
 
+Response or_error(Result<Response> answer) {
+  return answer ? std::move(*answer) : make_error_response(answer.error());
+}
+
 Task<void> serve_stream(LocalPtr<Connection> c, LocalPtr<Exchange> x) {
   ++c->requests;
   H2ServerStream& s = *x->stream;
-  Request request;
-  Response response;
-  Result<> made = make_request(*c, x, request);
+  Response& response = x->response;
+  Result<> made = make_request(*c, x);
   if (made) {
-    Result<Response> answer = co_await c->service.call(request);
-    response = answer ? std::move(*answer) : make_error_response(answer.error());
+    // One expression: an answer named here would stand in the frame too.
+    response = or_error(co_await c->service.call(x->request));
   } else {
     response = make_error_response(made.error());
   }
@@ -146,8 +157,8 @@ Task<void> serve_stream(LocalPtr<Connection> c, LocalPtr<Exchange> x) {
 
   std::optional<uint64_t> length;
   if (response.body != nullptr) length = response.body->length();
-  bool bodyless = response.body == nullptr || is_bodyless(response.head.status, request.head.method());
-  if (response.head.status == 204 || makes_tunnel(response.head.status, request.head)) length.reset();
+  bool bodyless = response.body == nullptr || is_bodyless(response.head.status, x->request.head.method());
+  if (response.head.status == 204 || makes_tunnel(response.head.status, x->request.head)) length.reset();
   Result<> sent = s.respond(response.head, bodyless, length);
   if (sent && !bodyless) {
     x->sending = response.body.get();
@@ -155,6 +166,7 @@ Task<void> serve_stream(LocalPtr<Connection> c, LocalPtr<Exchange> x) {
     x->sending = nullptr;
   }
   response.body.reset();
+  x->request.body.reset();
   // A service that still holds the request's body learns that nobody wants it any more.
   s.abandon({Errc::cancelled, Side::client, "the exchange is over"});
   --c->requests;

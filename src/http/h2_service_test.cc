@@ -3,13 +3,13 @@
 #include "http/h2_service.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <thread>
 
 #include "http/h2_peers_test.h"
+#include "loop/frame_slab.h"
 
 namespace meshd {
 namespace {
-
-using namespace testing;
 
 // A body made of pieces, which may end with trailers or an error.
 struct Pieces final : Body {
@@ -345,6 +345,35 @@ TEST_CASE("a draining group lets exchanges finish and then is empty") {
   CHECK(x.client->available() == 0);
   c->cancellation.fire({Errc::timeout, Side::self, "deadline"});
   x.until([&] { return x.group.size() == 0; });
+}
+
+TEST_CASE("the frames of exchanges are small and none is left") {
+  struct Plain final : Service {
+    Task<Result<Response>> call(Request&) override { co_return make_text_response(200, "text/plain", "ok"); }
+  };
+  size_t largest = 0, left = 0;
+  std::thread fresh([&] {  // its own slab, with its own figures
+    {
+      Loop loop;
+      Plain plain;
+      ServerGroup group;
+      PipePair p = make_pipe();
+      spawn(serve_h2(std::move(p.a), plain, group, {}));
+      auto client = std::make_unique<H2Client>(std::move(p.b), H2Options::edge());
+      Call c;
+      c.request.head = request_head("POST", "/");
+      c.request.body = make_body(Chunk::literal("hello"));
+      spawn(make_call(*client, c));
+      loop.run_until([&] { return c.done; });
+      client.reset();
+      loop.run_until([&] { return loop.tasks() == 0; });
+    }
+    largest = largest_frame();
+    left = live_frames();
+  });
+  fresh.join();
+  CHECK(largest <= 1024);
+  CHECK(left == 0);
 }
 
 TEST_CASE("a thousand exchanges, a hundred at a time, leave nothing behind") {

@@ -6,8 +6,6 @@
 namespace meshd {
 namespace {
 
-using namespace testing;
-
 Task<void> end_with(H2Stream& s, std::string text, Fields& trailers, bool& done) {
   if (!text.empty()) (void)co_await s.write(Chunk::copy(text));
   Result<> r = co_await s.send_trailers(trailers);

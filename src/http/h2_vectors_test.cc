@@ -16,8 +16,6 @@
 namespace meshd {
 namespace {
 
-using namespace testing;
-
 // Answers 200 once the whole request has come, and counts.
 struct Backend final : Service {
   int complete = 0;

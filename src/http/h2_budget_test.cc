@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/h2_budget.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "http/h2_stream.h"
+#include "http/h2_stream_ids.h"
+
+namespace meshd {
+namespace {
+
+Instant at(int64_t ms) { return {(1'000 + ms) * 1'000'000}; }
+
+}  // namespace
+
+TEST_CASE("a budget lets a burst through and then so much a second") {
+  H2Budget b({.burst = 10, .per_second = 5});
+  for (int i = 0; i < 10; ++i) CHECK(b.spend(at(0)));
+  CHECK_FALSE(b.spend(at(0)));
+  CHECK_FALSE(b.spend(at(100)));
+  CHECK(b.spend(at(1'000)));
+  for (int i = 0; i < 4; ++i) CHECK(b.spend(at(1'000)));
+  CHECK_FALSE(b.spend(at(1'000)));
+  // A long rest earns one burst, not more.
+  for (int i = 0; i < 10; ++i) CHECK(b.spend(at(1'000'000)));
+  CHECK_FALSE(b.spend(at(1'000'000)));
+}
+
+TEST_CASE("stream ids that were passed over cannot be opened later, those in use can go on") {
+  H2StreamIds ids;
+  CHECK(ids.open(1));
+  CHECK(ids.open(3));
+  CHECK(ids.open(9));
+  CHECK(ids.open(3));  // trailers
+  CHECK(ids.open(9));
+  CHECK_FALSE(ids.open(5));
+  CHECK_FALSE(ids.open(7));
+  CHECK(ids.open(11));
+  CHECK(ids.open(0x7fffffff));
+  CHECK_FALSE(ids.open(13));
+}
+
+TEST_CASE("errors become RST_STREAM codes, and codes errors") {
+  struct Case {
+    Errc code;
+    Side side;
+    bool connect;
+    uint32_t expected;
+  };
+  for (const Case& c :
+       {Case{Errc::cancelled, Side::self, false, 8}, Case{Errc::timeout, Side::self, false, 8},
+        Case{Errc::protocol, Side::client, false, 1}, Case{Errc::overload, Side::self, false, 7},
+        Case{Errc::internal, Side::self, false, 2}, Case{Errc::limit, Side::client, false, 11},
+        Case{Errc::reset, Side::upstream, false, 2}, Case{Errc::reset, Side::client, false, 8},
+        Case{Errc::reset, Side::upstream, true, 10}})
+    CHECK(h2_code({c.code, c.side, ""}, c.connect) == c.expected);
+  CHECK(h2_error(7, Side::upstream).code == Errc::refused);
+  CHECK(h2_error(8, Side::upstream).code == Errc::reset);
+  CHECK(h2_error(0, Side::client).code == Errc::closed);
+  CHECK(h2_error(999, Side::client).code == Errc::reset);
+}
+
+}  // namespace meshd

@@ -28,5 +28,11 @@ one_web() {  # one_web [RUN ARGUMENTS…]
   wait_until 10 "an answer through the mesh" answers http://127.0.1.1:9001/1k
 }
 
-# h2load_failed: failed and errored requests of an h2load report on stdin.
+# h2load_field NAME: that count in an h2load report on stdin.
 h2load_field() { sed -n "s/^requests: .* \([0-9]*\) $1.*/\1/p" | head -1; }
+
+# h2load_bad: requests of an h2load report that failed in any way, or had another status than 2xx.
+h2load_bad() {
+  awk '/^requests:/ {for (i = 2; i < NF; ++i) if ($(i + 1) ~ /^(failed|errored|timeout),?$/) n += $i}
+       /^status codes:/ {n += $5 + $7 + $9} END {print n + 0}'
+}

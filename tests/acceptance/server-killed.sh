@@ -24,8 +24,8 @@ pause 1
 stop "$PID_n1" KILL
 wait "$PID_load" || :
 done_=$(sed -n 's/.* \([0-9]*\) done, .*/\1/p' "$WORK/load.log")
-good=$(sed -n 's/^status codes: \([0-9]*\) 2xx.*/\1/p' "$WORK/load.log")
-verdict server-killed "$((done_ - good)) failed of $done_" 0 test "$done_" = "$good" -a "$done_" -gt 0
+bad=$(h2load_bad <"$WORK/load.log")
+verdict server-killed "$bad failed of $done_" 0 test "$bad" = 0 -a "$done_" -gt 0
 
 stop "$PID_n2"
 begin=$(date +%s%3N)

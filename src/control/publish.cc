@@ -140,7 +140,10 @@ Outcome<> Publisher::keep(const Change& change, Published& result) {
     return {};
   });
   if (!stored) {
-    if (before) replace_config_file(settings_.file, *before);
+    if (before) {
+      if (auto back = replace_config_file(settings_.file, *before); !back)
+        log::error("the file holds what is not in force", {{"error", back.error().what}});
+    }
     return stored;
   }
   result.revision = appended.number;

@@ -192,7 +192,10 @@ Outcome<NewState> NewState::begin(const StateDir& at) {
 }
 
 NewState::NewState(NewState&& o) noexcept
-    : at_(o.at_), staging_(o.staging_), made_(o.made_), open_(std::exchange(o.open_, false)) {}
+    : at_(std::move(o.at_)),
+      staging_(std::move(o.staging_)),
+      made_(o.made_),
+      open_(std::exchange(o.open_, false)) {}
 
 NewState::~NewState() {
   if (!open_) return;

@@ -60,7 +60,7 @@ void shortest(const Lines& a, const Lines& b, const Middle& m, std::vector<Edit>
       }
       int y = x - k;
       while (x < n && y < k_b && equal(x, y)) ++x, ++y;
-      row[static_cast<size_t>(k + d)] = x;
+      row.begin()[k + d] = x;
       if (x >= n && y >= k_b) {
         found = d;
         break;

@@ -118,7 +118,8 @@ RequestFacts facts_of(const Exchange& x, const FieldLookup& fields, uint64_t ran
   return facts;
 }
 
-Response relay_response(ExchangePtr x, Response response) {
+Response relay_response(ExchangePtr&& exchange, Response response) {
+  ExchangePtr x = std::move(exchange);
   x->status = response.head.status;
   // The deadline was for the answer to begin. How long its content takes is the client's pace; bodies that
   // stand still have limits of their own (kBodyStall).
@@ -131,7 +132,8 @@ Response relay_response(ExchangePtr x, Response response) {
   return response;
 }
 
-Response refuse(ExchangePtr x, Error why, std::string detail) {
+Response refuse(ExchangePtr&& exchange, Error why, std::string detail) {
+  ExchangePtr x = std::move(exchange);
   Response response = make_error_response(why, detail);
   x->status = response.head.status;
   x->error = why;

@@ -67,9 +67,10 @@ ExchangePtr begin_exchange(DataPlane& plane, Direction direction, Request* reque
 RequestFacts facts_of(const Exchange& x, const FieldLookup& fields, uint64_t random);
 
 // relay: hands the upstream's response on, counting; the exchange is recorded when its body ends.
-Response relay_response(ExchangePtr x, Response response);
-// An answer of our own, with its reason in x-meshd-error; recorded at once.
-Response refuse(ExchangePtr x, Error why, std::string detail = {});
+Response relay_response(ExchangePtr&& x, Response response);
+// An answer of our own, with its reason in x-meshd-error; recorded at once. Both take the exchange by reference, so
+// that the other arguments may still look at it; it is gone afterwards.
+Response refuse(ExchangePtr&& x, Error why, std::string detail = {});
 
 // record: metrics and the access log, once.
 void record(Exchange& x);

@@ -121,8 +121,15 @@ meshd token create --state s1 2>/dev/null | meshd join --token-file - --state s4
 fails 4 "another meshd runs on this state" meshd run --state s2
 sed 's/"127.0.1.4"/"127.0.1.2"/' s4/node.json >moved && cat moved >s4/node.json
 fails 4 "127.0.1.2:15008 is in use" meshd run --state s4
+sed 's/15008/25008/' s4/node.json >moved && cat moved >s4/node.json
+fails 4 "127.0.1.2:15020 is in use" meshd run --state s4
 chmod 755 s4
 fails 8 "chmod 0700" meshd run --state s4
+fails 1 "nothing is removed" meshd leave --yes --state s1
+fails 4 "another meshd runs" meshd leave --yes --state s2
+fails 2 "say so with --yes" meshd leave --state s3
+meshd leave --yes --state s3
+[ ! -e s3 ] || die "leave left $(find s3)"
 fails 2 "" meshd no-such-command
 fails 2 "" meshd status --no-such-option
 
@@ -136,7 +143,12 @@ wait_until 2 "n2 to be ready alone" alone
 start n1 "$MESHD" run --state s1
 wait_until 10 "n2 to find the server again" in_step
 wait_until 5 "requests again" served
-stop "$PID_n2"
+
+# ---- nothing to send a request to: an answer that says so, and the daemon goes on
+stop "$PID_n2" KILL
+[ "$(curl -s -o /dev/null --max-time 5 -w '%{http_code}' http://127.0.1.1:9411/)" = 503 ] || die "no 503 without n2"
+[ "$(curl -s -o /dev/null --max-time 5 -w '%{http_code}' -H 'Host: nobody' http://127.0.1.1:15080/)" = 404 ] || die "no 404"
+alive "$PID_n1" || die "n1 did not survive the loss of n2"
 stop "$PID_n1"
 grep -q stopped n1.log || die "n1 did not end in order: $(tail -3 n1.log)"
 if grep -l "PRIVATE KEY\|$(cut -c20-60 foreign)" ./*.log; then die "a secret in a log"; fi

@@ -39,6 +39,7 @@ struct Globals {
 
 void add_init(CLI::App& app, Globals& globals);
 void add_join(CLI::App& app, Globals& globals);
+void add_leave(CLI::App& app, Globals& globals);
 void add_run(CLI::App& app, Globals& globals);
 void add_token(CLI::App& app, Globals& globals);
 void add_check(CLI::App& app, Globals& globals);

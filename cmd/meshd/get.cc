@@ -39,7 +39,8 @@ Row service_row(const Json& s) {
 
 void endpoint_rows(const Json& s, std::vector<Row>& rows) {
   for (const Json& e : list_of(s, "endpoints"))
-    rows.push_back({"  " + or_dash(text_of(e, "node")), text_of(e, "address") + ":" + cell(e, "port"),
+    rows.push_back({"  " + or_dash(text_of(e, "node")),
+                    (text_of(e, "address").empty() ? "-" : text_of(e, "address") + ":" + cell(e, "port")),
                     cell(e, "tags"), "", cell(e, "state"), text_of(e, "why")});
 }
 

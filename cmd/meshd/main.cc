@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
 
   add_init(app, globals);
   add_join(app, globals);
+  add_leave(app, globals);
   add_run(app, globals);
   add_token(app, globals);
   add_check(app, globals);

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "control/server_identity.h"
 
 namespace meshd {
 namespace {
@@ -51,19 +52,24 @@ Node::~Node() = default;
 Outcome<> Node::begin(std::function<void(const std::string&)> ready) {
   if (auto ok = begin_data_plane(); !ok) return ok;
   // From here on traffic is accepted; with a last good snapshot it is served before the server is looked for.
-  auto placed = [this, ready] { ready(status_ ? status_->not_ready() : ""); };
-  bool restored = live_->restore(placed);
+  bool restored = live_->restore([this, ready] { ready(status_->not_ready()); });
   make_agent();
   if (auto ok = begin_server(); !ok) return ok;
   if (auto ok = begin_local_api(); !ok) return ok;
   if (auto ok = begin_metrics(); !ok) return ok;
   // The last thing that can fail: what begins here has tasks that outlive a failed start.
   if (auto ok = begin_agent(); !ok) return ok;
-  if (!restored) ready(status_->not_ready());
+  if (restored) return {};
+  ready(status_->not_ready());
+  live_->watch([ready, first = true](const SnapshotPtr&) mutable {
+    if (std::exchange(first, false)) ready("");
+  });
   return {};
 }
 
 Outcome<> Node::begin_data_plane() {
+  // On a server that was off for too long nobody else could renew the node's certificate.
+  if (auto revived = revive_node_identity(state_, clock_); !revived) return fail(revived.error());
   auto identities = Identities::load(state_, file_, clock_);
   if (!identities) return fail(identities.error());
   identities_ = std::move(*identities);

@@ -70,7 +70,7 @@ Outcome<> Agent::start() {
                                             parts_.node.control + "' (an ip:port is needed)");
   server_ = {*at, {*id}};
   state_.since = parts_.clock.unix_now();
-  state_.problem = "not tried yet";
+  state_.problem = kNotTried;
   done_ = false;
   spawn(run());
   return {};

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -19,6 +20,9 @@
 #include "loop/loop.h"
 
 namespace meshd {
+
+// Agent::State::problem before the first try has ended.
+inline constexpr std::string_view kNotTried = "not tried yet";
 
 class Agent {
  public:

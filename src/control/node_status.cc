@@ -87,6 +87,8 @@ std::string NodeStatus::not_ready() const {
     if (s.name == kNodeIdentity && s.state == CertState::expired)
       return "this node's certificate has expired; join again with a new token and another --state";
   if (parts_.live.snapshot()) return {};
+  if (parts_.agent.state().problem == kNotTried)
+    return "a first configuration, from the server at " + parts_.node.control;
   return "no configuration yet; the server at " + parts_.node.control +
          (parts_.agent.state().connected ? " has none: run `meshd apply FILE` there"
                                          : " is not reached (" + parts_.agent.state().problem + ")");
@@ -303,7 +305,7 @@ Json NodeStatus::routes() const {
   if (const SnapshotPtr& s = parts_.live.snapshot()) {
     for (const auto& service : s->services) {
       for (const Route& r : service->routes) {
-        if (r.name.empty() && r.at.line == 0) continue;  // the one that a service without routes has
+        if (r.name.empty()) continue;  // the one that a service without routes has
         JsonObject o;
         o["name"] = json(r.name);
         o["service"] = json(service->name);

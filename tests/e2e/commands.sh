@@ -125,11 +125,6 @@ sed 's/15008/25008/' s4/node.json >moved && cat moved >s4/node.json
 fails 4 "127.0.1.2:15020 is in use" meshd run --state s4
 chmod 755 s4
 fails 8 "chmod 0700" meshd run --state s4
-fails 1 "nothing is removed" meshd leave --yes --state s1
-fails 4 "another meshd runs" meshd leave --yes --state s2
-fails 2 "say so with --yes" meshd leave --state s3
-meshd leave --yes --state s3
-[ ! -e s3 ] || die "leave left $(find s3)"
 fails 2 "" meshd no-such-command
 fails 2 "" meshd status --no-such-option
 

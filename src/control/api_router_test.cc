@@ -5,7 +5,7 @@
 
 #include "control/server_kit.h"
 
-using namespace meshd;
+namespace meshd {
 
 namespace {
 
@@ -81,3 +81,5 @@ TEST_CASE("a body is a JSON object of bounded size") {
   CHECK(body_of(loop, "{").error().code == Errc::invalid_argument);
   CHECK(body_of(loop, "{\"a\":\"" + std::string(2000, 'x') + "\"}").error().code == Errc::body_too_large);
 }
+
+}  // namespace meshd

@@ -6,7 +6,7 @@
 #include "control/server_kit.h"
 #include "control/server_link.h"
 
-using namespace meshd;
+namespace meshd {
 
 namespace {
 
@@ -310,3 +310,5 @@ TEST_CASE("a second server on the same state, or a port in use, is a sentence") 
   REQUIRE(save_server_file(real.state, *file));
   real.start();
 }
+
+}  // namespace meshd

@@ -6,7 +6,7 @@
 #include "control/protocol.h"
 #include "control/server_kit.h"
 
-using namespace meshd;
+namespace meshd {
 
 namespace {
 
@@ -292,3 +292,5 @@ TEST_CASE("what nodes report is written down in batches and read back") {
   CHECK((*record)->last_seen == mesh.server.clock.unix_now());
   CHECK((*record)->state.find("\"rev\":7") != std::string::npos);
 }
+
+}  // namespace meshd

@@ -6,7 +6,7 @@
 #include "control/server_kit.h"
 #include "tls/verify_svid.h"
 
-using namespace meshd;
+namespace meshd {
 
 namespace {
 
@@ -151,3 +151,5 @@ TEST_CASE("a node gets its own identity and those of services placed on it, and 
   CHECK(!text_of(ask("n1", node_id(kDomain, "n1").uri(), "no request"), "error").empty());
   CHECK(server.store->certificates().of_node("n1")->size() == 2);
 }
+
+}  // namespace meshd

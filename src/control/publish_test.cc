@@ -8,7 +8,7 @@
 #include "control/config_watch.h"
 #include "control/server_kit.h"
 
-using namespace meshd;
+namespace meshd {
 
 TEST_CASE("a good file becomes a revision, the server's file and content for the nodes") {
   Loop loop;
@@ -190,3 +190,5 @@ TEST_CASE("an edit of the file is published once it has come to rest") {
     CHECK(server.publisher->revision().value == 3);
   }
 }
+
+}  // namespace meshd

@@ -7,7 +7,7 @@
 #include "control/server_kit.h"
 #include "tls/verify_svid.h"
 
-using namespace meshd;
+namespace meshd {
 
 namespace {
 
@@ -210,3 +210,5 @@ TEST_CASE("the server renews its certificate at half life and mends a lost one")
     CHECK(load_identity(state, kNodeIdentity)->chain.leaf().not_after() > clock.unix_now());
   }
 }
+
+}  // namespace meshd

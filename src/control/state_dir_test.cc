@@ -11,7 +11,7 @@
 #include "control/test_dir.h"
 #include "tls/csr.h"
 
-using namespace meshd;
+namespace meshd {
 
 namespace {
 
@@ -174,3 +174,5 @@ TEST_CASE("a state directory appears whole, or not at all") {
     CHECK(exists(state.root()));
   }
 }
+
+}  // namespace meshd

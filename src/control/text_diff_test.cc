@@ -10,7 +10,7 @@
 #include "base/random.h"
 #include "control/test_dir.h"
 
-using namespace meshd;
+namespace meshd {
 
 TEST_CASE("equal texts have no diff") { CHECK(text_diff({"a", "x\n"}, {"b", "x\n"}).empty()); }
 
@@ -48,3 +48,5 @@ TEST_CASE("patch makes the second text of the first by any diff") {
     REQUIRE(patched == b);
   }
 }
+
+}  // namespace meshd

@@ -36,6 +36,7 @@ const Endpoint* least_request(const Choices& choices, FastRandom& random) {
 const Endpoint* round_robin(const Choices& choices, uint32_t& turn) {
   uint64_t total = 0;
   for (const Choice& c : choices) total += c.endpoint->weight;
+  if (total == 0) return choices[turn++ % choices.size()].endpoint;  // all are weighted out: any is as good
   uint64_t place = turn++ % total;
   for (const Choice& c : choices) {
     if (place < c.endpoint->weight) return c.endpoint;

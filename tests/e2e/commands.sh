@@ -127,6 +127,11 @@ chmod 755 s4
 fails 8 "chmod 0700" meshd run --state s4
 fails 2 "" meshd no-such-command
 fails 2 "" meshd status --no-such-option
+fails 1 "nothing is removed" meshd leave --yes --state s1
+fails 4 "another meshd runs" meshd leave --yes --state s2
+fails 2 "say so with --yes" meshd leave --state s3
+meshd leave --yes --state s3
+[ ! -e s3 ] || die "leave left $(find s3)"
 
 # ---- a server that is gone: the node serves on, restarts alone, and catches up
 stop "$N1" KILL

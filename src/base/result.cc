@@ -17,6 +17,10 @@ std::string_view name_of(Errc code) {
     case Errc::refused: return "refused";
     case Errc::unreachable: return "unreachable";
     case Errc::timeout: return "timeout";
+    case Errc::slow_head: return "slow-head";
+    case Errc::stalled: return "stalled";
+    case Errc::idle: return "idle";
+    case Errc::flood: return "flood";
     case Errc::cancelled: return "cancelled";
     case Errc::limit: return "limit";
     case Errc::protocol: return "protocol";

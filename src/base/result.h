@@ -24,6 +24,10 @@ enum class Errc : uint8_t {
   refused,      // connect refused
   unreachable,  // no route, no address
   timeout,
+  slow_head,            // 408: a head did not come in time
+  stalled,              // content stood still for too long, either way
+  idle,                 // nothing happened for too long
+  flood,                // HTTP/2: too much work for nothing; GOAWAY(ENHANCE_YOUR_CALM)
   cancelled,            // we gave up on purpose
   limit,                // one of limits.h was hit
   protocol,             // the peer broke HTTP or TLS framing

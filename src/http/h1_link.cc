@@ -237,7 +237,7 @@ void H1Link::deliver() {
 void H1Link::stalled(void* self) {
   auto& link = *static_cast<H1Link*>(self);
   LocalPtr<H1Link> hold(&link);
-  link.fail_body({Errc::timeout, link.peer_, "the content stalled"});
+  link.fail_body({Errc::stalled, link.peer_, "the content stalled"});
 }
 
 // The handle lives on alone: at its end if the message ended, else failed with `why`.

@@ -99,7 +99,7 @@ class H1ServerConnection final : public H1Link, public InterimSink {
 
 void H1ServerConnection::head_timer_fired(void* self) {
   static_cast<H1ServerConnection*>(self)->interrupt(
-      {Errc::timeout, Side::client, "the head did not come in time"});
+      {Errc::slow_head, Side::client, "the head did not come in time"});
 }
 
 auto H1ServerConnection::read_head() -> Task<Next> {
@@ -275,7 +275,7 @@ void H1ServerConnection::tunnel_timer_fired(void* self) {
     c.tunnel_timer_.start(c.options_.tunnel_idle);
     return;
   }
-  static constexpr Error kIdle{Errc::timeout, Side::client, "the tunnel was idle"};
+  static constexpr Error kIdle{Errc::idle, Side::client, "the tunnel was idle"};
   c.abort(kIdle);
 }
 
@@ -306,6 +306,7 @@ auto H1ServerConnection::run_tunnel() -> Task<Next> {
 
 // An answer of ours to what never became a request; then the connection ends.
 auto H1ServerConnection::refuse(Error why) -> Task<Next> {
+  group_.note_refused(why);
   Response answer = make_error_response(why);
   Framing out;
   out.body = BodyKind::length;

@@ -120,7 +120,7 @@ class WriteGuard {
     if (guard.stream_.queued() != guard.queued_)
       guard.arm();
     else
-      guard.stream_.close({Errc::timeout, Side::client, "the peer takes nothing"});
+      guard.stream_.close({Errc::stalled, Side::client, "the peer takes nothing"});
   }
   ByteStream& stream_;
   size_t queued_ = 0;

@@ -16,6 +16,7 @@ uint32_t h2_code(const Error& why, bool connect) {
     case Errc::refused:
     case Errc::overload:
     case Errc::draining: return NGHTTP2_REFUSED_STREAM;
+    case Errc::flood:
     case Errc::limit: return NGHTTP2_ENHANCE_YOUR_CALM;
     case Errc::internal:
     case Errc::exhausted: return NGHTTP2_INTERNAL_ERROR;

@@ -24,6 +24,7 @@ void fire(void* self) {
 uint32_t goaway_code(const Error& why) {
   switch (why.code) {
     case Errc::protocol: return NGHTTP2_PROTOCOL_ERROR;
+    case Errc::flood:
     case Errc::limit: return NGHTTP2_ENHANCE_YOUR_CALM;
     case Errc::internal: return NGHTTP2_INTERNAL_ERROR;
     default: return NGHTTP2_NO_ERROR;
@@ -223,7 +224,7 @@ void H2Connection::end(Error why, uint32_t code) {
 
 void H2Connection::end_for_fault(uint32_t code) {
   if (code == NGHTTP2_ENHANCE_YOUR_CALM)
-    end({Errc::limit, side(), "the peer makes too much work for nothing"}, code);
+    end({Errc::flood, side(), "the peer makes too much work for nothing"}, code);
   else
     end({Errc::protocol, side(), "HTTP/2 protocol error"}, code);
 }
@@ -338,7 +339,7 @@ void H2Connection::streams_changed() {
 // ---- timers
 
 void H2Connection::on_head_timer() {
-  end({Errc::timeout, side(), "a head takes too long"}, NGHTTP2_NO_ERROR);
+  end({Errc::slow_head, side(), "a head takes too long"}, NGHTTP2_NO_ERROR);
 }
 
 void H2Connection::on_ping_timer() {
@@ -364,7 +365,7 @@ void H2Connection::on_stall_timer() {
     } else if (s->stalled_) {
       nghttp2_session_set_stream_user_data(session_, s->id_, nullptr);
       nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, s->id_, NGHTTP2_CANCEL);
-      lose(*s, {Errc::timeout, side(), "the peer takes no data"});
+      lose(*s, {Errc::stalled, side(), "the peer takes no data"});
       schedule();
     } else {
       s->stalled_ = true;

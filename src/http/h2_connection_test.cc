@@ -200,7 +200,7 @@ TEST_CASE("a stream whose peer takes nothing is reset after the stall time, a tu
   spawn(write_stream(*s, 1'000'000, 10'000, w));
   spawn(write_stream(*tunnel_s, 1'000'000, 10'000, tunnel_w));
   p.until([&] { return w.error.has_value(); });
-  CHECK(w.error->code == Errc::timeout);
+  CHECK(w.error->code == Errc::stalled);
   p.settle();
   CHECK(c->reset_code() == 8);
   CHECK_FALSE(tunnel_w.error);
@@ -340,7 +340,7 @@ TEST_CASE("a head that takes too long ends the connection, so does a preface tha
     loop.run_until([&] { return seen.ended; });
     pipe.b->close({Errc::cancelled, Side::self, "test is over"});
     loop.run_until([&] { return end.has_value(); });
-    CHECK(end->code == Errc::timeout);
+    CHECK(end->code == Errc::slow_head);
     CHECK(keeper.streams.empty());
     loop.run_until([&] { return loop.tasks() == 0; });
   }

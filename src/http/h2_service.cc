@@ -22,6 +22,7 @@ struct Connection final : LocalCounted, ServerConnection, H2Handler {
   void close(Error why) override { server.close(why); }
   bool idle() const override { return requests == 0 && server.idle(); }
   bool group_draining() { return group().draining(); }
+  void note_refused(const Error& why) { group().note_refused(why); }
 
   Service& service;
   std::string_view scheme;
@@ -151,6 +152,7 @@ Task<void> serve_stream(LocalPtr<Connection> c, LocalPtr<Exchange> x) {
     // One expression: an answer named here would stand in the frame too.
     response = or_error(co_await c->service.call(x->request));
   } else {
+    c->note_refused(made.error());
     response = make_error_response(made.error());
   }
   if (response.head.status == 101) response.head.status = 200;  // the tunnel of extended CONNECT
@@ -184,7 +186,9 @@ Task<void> serve_h2(std::unique_ptr<ByteStream> stream, Service& service, Server
                     H2ServerOptions options) {
   LocalPtr<Connection> c(new Connection(group, service, std::move(stream), options));
   if (c->group_draining()) c->begin_drain();
-  co_await c->server.run();
+  Error end = co_await c->server.run();
+  bool refused = end.code == Errc::protocol || end.code == Errc::flood || end.code == Errc::slow_head;
+  if (refused) c->note_refused(end);
 }
 
 }  // namespace meshd

@@ -50,11 +50,15 @@ int status_for(const Error& e) {
     case Errc::unsupported: return e.side == Side::upstream ? 502 : 501;
     case Errc::invalid_argument:
     case Errc::protocol: return e.side == Side::upstream ? 502 : 400;
+    case Errc::slow_head:
+    case Errc::stalled:
+    case Errc::idle:
     case Errc::timeout: return e.side == Side::client ? 408 : 504;
     case Errc::no_endpoint:
     case Errc::overload:
     case Errc::draining:
     case Errc::limit:
+    case Errc::flood:
     case Errc::refused:
     case Errc::unreachable:
     case Errc::resolve:

@@ -47,6 +47,17 @@ class ServerGroup {
   size_t busy() const;  // connections with a request under way
   bool draining() const { return draining_; }
 
+  // What was refused before a service saw it: a request that broke a rule or a limit, a connection that made too much
+  // work. The listener counts them.
+  using Refused = void (*)(void* context, const Error& why);
+  void on_refused(Refused refused, void* context) {
+    refused_ = refused;
+    context_ = context;
+  }
+  void note_refused(const Error& why) {
+    if (refused_ != nullptr) refused_(context_, why);
+  }
+
   // Drains all; connections that join later are told to drain at once by asking draining().
   void drain();
   void close_all(Error why);
@@ -59,6 +70,8 @@ class ServerGroup {
   ServerConnection* cursor_ = nullptr;  // the next to visit: members may go while they are told
   size_t size_ = 0;
   bool draining_ = false;
+  Refused refused_ = nullptr;
+  void* context_ = nullptr;
   Op<bool> emptied_;
 };
 

@@ -50,11 +50,22 @@ DataPlane::DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls,
       handshakes_refused_(registry_.counters({"meshd_handshakes_refused_total",
                                               "Mesh connections refused before a request, by reason.",
                                               {"reason"}})),
+      refused_(registry_.counters(
+          {"meshd_refused_total",
+           "Requests and connections that broke a rule or a limit of HTTP and were refused "
+           "before anything was done for them, by reason.",
+           {"direction", "reason"}})),
       random_(seed()),
       peers_(settings.trust_domain),
       inbound_(*this),
       upstreams_(settings.name, mesh_, inbound_) {
   mesh_.set_tls(tls_.client);
+  outbound_group_.on_refused(
+      [](void* self, const Error& why) { static_cast<DataPlane*>(self)->count_refused("outbound", why); },
+      this);
+  inbound_group_.on_refused(
+      [](void* self, const Error& why) { static_cast<DataPlane*>(self)->count_refused("inbound", why); },
+      this);
   auto owners = std::make_shared<OwnerTable>();
   owners->node = node_id_;
   swap(empty_snapshot(), std::move(owners));
@@ -130,6 +141,10 @@ void DataPlane::turn_end() {
 
 void DataPlane::count_refused_handshake(const Error& why) {
   handshakes_refused_.with({name_of(why.code)}).add();
+}
+
+void DataPlane::count_refused(std::string_view direction, const Error& why) {
+  refused_.with({direction, name_of(why.code)}).add();
 }
 
 int64_t DataPlane::wall_ms() const {

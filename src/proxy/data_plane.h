@@ -61,6 +61,7 @@ class DataPlane final : TurnEnd {
   std::shared_ptr<const TlsContext> server_tls() const { return tls_.server; }
   void log(AccessRecord record);
   void count_refused_handshake(const Error& why);
+  void count_refused(std::string_view direction, const Error& why);
   int64_t wall_ms() const;  // Unix time
 
  private:
@@ -80,6 +81,7 @@ class DataPlane final : TurnEnd {
   MetricsRegistry registry_;
   GoldenMetrics golden_;
   Family<Counter>& handshakes_refused_;
+  Family<Counter>& refused_;
   FastRandom random_;
   PeerTable peers_;
   SnapshotRef snapshot_;

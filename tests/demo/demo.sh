@@ -3,6 +3,7 @@
 # demo.sh: a real mesh of three nodes on this machine, until Ctrl-C. CHECK=1: judge it from outside and leave.
 # Everything listens on 127.0.1.1 to 127.0.1.3 and lives in a directory of its own, which goes at the end.
 KEEP_LOGS=
+[ -n "${CHECK-}" ] || export MESHD_NETWORK=host  # the user's own curl is to reach it
 . "$(dirname "$0")/../lib/mesh.sh"
 
 check() {  # check WHAT COMMAND…

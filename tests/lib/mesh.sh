@@ -5,6 +5,13 @@
 set -euo pipefail  # so no `| grep -q`: it leaves early, and who writes on fails
 
 : "${MESHD:?MESHD names the program to test}"
+
+# A network of our own where we may have one: no port is taken, and nobody else sees what we open.
+if [ -z "${MESHD_NETWORK-}" ] && unshare -n ip link set lo up 2>/dev/null; then
+  export MESHD_NETWORK=own
+  exec unshare -n bash -c 'ip link set lo up && exec bash "$0" "$@"' "$0" "$@"
+fi
+
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/meshd-XXXXXX")
 PIDS=()

@@ -41,7 +41,7 @@ namespace {
 // One connection of the pool. Deletes itself when the connection has gone.
 struct Entry final : H1ClientOwner {
   Entry(LocalPtr<ClientPool::Shared> s, std::unique_ptr<ByteStream> stream)
-      : shared(std::move(s)), client(std::move(stream), shared->options.body_stall) {
+      : shared(std::move(s)), client(std::move(stream), shared->options.body_stall, shared->options.limits) {
     client.set_owner(this);
     shared->active.add(*this);
   }

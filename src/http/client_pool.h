@@ -24,6 +24,7 @@ class ClientPool final : public Service {
     size_t idle_max = kIdlePerPool;
     milliseconds idle = kUpstreamIdle;
     milliseconds body_stall = kBodyStall;
+    HeadLimits limits;
   };
   explicit ClientPool(std::unique_ptr<Connector> connector) : ClientPool(std::move(connector), Options()) {}
   ClientPool(std::unique_ptr<Connector> connector, Options options);

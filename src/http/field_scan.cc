@@ -33,8 +33,9 @@ bool has_upper(std::string_view text) {
 }  // namespace
 
 Result<uint32_t> scan_fields(const Fields& fields, HttpVersion version, Side side) {
-  if (fields.size() > kHeadFieldsMax) return fail(Errc::head_too_large, side, "too many fields");
-  if (fields.bytes() > kHeadBytesMax)
+  // The parsers keep the exact limits of where they stand.
+  if (fields.size() > kHeadFieldsMax + kHopFields) return fail(Errc::head_too_large, side, "too many fields");
+  if (fields.bytes() > kHeadBytesMax + kHopBytes)
     return fail(Errc::head_too_large, side, "the fields are too long together");
   uint32_t seen = 0;
   for (size_t i = 0; i < fields.size(); ++i) {

@@ -2,7 +2,6 @@
 #include "http/h1_client.h"
 
 #include "http/h1_link.h"
-#include "http/h1_parser.h"
 #include "http/h1_write.h"
 
 namespace meshd {
@@ -37,11 +36,11 @@ Framing request_framing(const Request& request) {
 }  // namespace
 
 struct H1Client::Connection final : H1Link {
-  Connection(std::unique_ptr<ByteStream> stream, milliseconds body_stall)
-      : H1Link(std::move(stream), Side::upstream, body_stall) {}
+  Connection(std::unique_ptr<ByteStream> stream, milliseconds body_stall, HeadLimits limits)
+      : H1Link(std::move(stream), Side::upstream, body_stall), parser(H1HeadParser::Kind::response, limits) {}
 
   H1ClientOwner* owner = nullptr;
-  H1HeadParser parser{H1HeadParser::Kind::response};
+  H1HeadParser parser;
   ResponseHead head;                     // the answer's
   CallFacts unwanted;                    // for callers who do not ask
   Cancellation* cancellation = nullptr;  // while armed
@@ -235,8 +234,8 @@ Task<Result<Response>> H1Client::Connection::call(Request& request, CallFacts& f
 
 // ---- the handle
 
-H1Client::H1Client(std::unique_ptr<ByteStream> stream, milliseconds body_stall)
-    : connection_(new Connection(std::move(stream), body_stall)) {}
+H1Client::H1Client(std::unique_ptr<ByteStream> stream, milliseconds body_stall, HeadLimits limits)
+    : connection_(new Connection(std::move(stream), body_stall, limits)) {}
 
 H1Client::H1Client(H1Client&&) noexcept = default;
 H1Client& H1Client::operator=(H1Client&&) noexcept = default;

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/local_ptr.h"
+#include "http/h1_parser.h"
 #include "http/message.h"
 #include "net/byte_stream.h"
 
@@ -32,7 +33,8 @@ class H1ClientOwner {
 
 class H1Client {
  public:
-  explicit H1Client(std::unique_ptr<ByteStream> stream, milliseconds body_stall = kBodyStall);
+  explicit H1Client(std::unique_ptr<ByteStream> stream, milliseconds body_stall = kBodyStall,
+                    HeadLimits limits = {});
   H1Client(H1Client&&) noexcept;
   H1Client& operator=(H1Client&&) noexcept;
   // Answers whose bodies are still read go on; the connection closes after them.

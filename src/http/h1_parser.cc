@@ -5,9 +5,6 @@
 
 #include <cstring>
 
-#include "base/limits.h"
-#include "http/semantics.h"
-
 namespace meshd {
 namespace {
 
@@ -130,7 +127,7 @@ Result<> H1HeadParser::check_line(std::string_view line) {
       return fail(Errc::target_too_long, side(), "the start line is too long");
     auto start = split_start_line(line);
     if (!start) return fail(start.error());
-  } else if (lines_ > kHeadFieldsMax) {
+  } else if (lines_ > limits_.fields) {
     return fail(Errc::head_too_large, side(), "too many fields");
   } else {
     trailing_space_ |= line.back() == ' ' || line.back() == '\t';
@@ -153,7 +150,7 @@ Result<std::string_view> H1HeadParser::scan(std::string_view text) {
       auto ok = check_line(line);
       if (!ok) return fail(ok.error());
       if (lines_++ == 0) fields_start_ = scanned_;
-      if (scanned_ - fields_start_ > kHeadBytesMax)
+      if (scanned_ - fields_start_ > limits_.bytes)
         return fail(Errc::head_too_large, side(), "the head is too long");
       continue;
     }
@@ -170,7 +167,7 @@ Result<std::string_view> H1HeadParser::scan(std::string_view text) {
     // Not even a method: TLS, binary, a proxy preamble. No need to wait for the deadline.
     if (size > 0 && text[line_start_] != '\r' && !is_token(text.substr(line_start_, 1)))
       return fail(Errc::protocol, side(), "not HTTP");
-  } else if (text.size() - fields_start_ > kHeadBytesMax) {
+  } else if (text.size() - fields_start_ > limits_.bytes) {
     return fail(Errc::head_too_large, side(), "the head is too long");
   }
   return std::string_view();

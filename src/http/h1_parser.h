@@ -8,15 +8,25 @@
 #include <string>
 
 #include "base/chunk.h"
+#include "base/limits.h"
 #include "base/result.h"
 #include "http/fields.h"
+#include "http/semantics.h"
 
 namespace meshd {
+
+// How much of a head is taken.
+struct HeadLimits {
+  size_t fields = kHeadFieldsMax;
+  size_t bytes = kHeadBytesMax;
+  // From a node of the mesh: what it took, and what it added.
+  static HeadLimits mesh() { return {kHeadFieldsMax + kHopFields, kHeadBytesMax + kHopBytes}; }
+};
 
 class H1HeadParser {
  public:
   enum class Kind : uint8_t { request, response };
-  explicit H1HeadParser(Kind kind) : kind_(kind) {}
+  explicit H1HeadParser(Kind kind, HeadLimits limits = {}) : kind_(kind), limits_(limits) {}
 
   // Takes bytes of one head from the front of `bytes`; what follows the head stays there.
   // True: `head` is filled with method, target, version (or status) and fields, and the next call begins another.
@@ -49,6 +59,7 @@ class H1HeadParser {
   void restart();
 
   Kind kind_;
+  HeadLimits limits_;
   std::string kept_;       // bytes of an incomplete head
   std::string spent_;      // the head just read, where it was kept: views of it live until the next feed
   size_t head_start_ = 0;  // after skipped blank lines

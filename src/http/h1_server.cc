@@ -2,7 +2,6 @@
 #include "http/h1_server.h"
 
 #include "http/h1_link.h"
-#include "http/h1_parser.h"
 #include "http/h1_write.h"
 
 namespace meshd {
@@ -50,6 +49,7 @@ class H1ServerConnection final : public H1Link, public InterimSink {
   Task<Next> send_answer();
   Task<Next> run_tunnel();
   Task<Next> refuse(Error why);
+  Task<Next> answer_error(Error why);
   Task<void> part();
   Framing answer_framing();
   void open_request();
@@ -78,7 +78,7 @@ class H1ServerConnection final : public H1Link, public InterimSink {
   Service& service_;
   ServerGroup& group_;
   H1ServerOptions options_;
-  H1HeadParser parser_{H1HeadParser::Kind::request};
+  H1HeadParser parser_{H1HeadParser::Kind::request, options_.limits};
   Request request_;
   Framing framing_;  // of the request
   Response response_;
@@ -114,7 +114,11 @@ auto H1ServerConnection::read_head() -> Task<Next> {
       waiting_ = false;
       if (!came || !*came) {
         head_timer_.stop();
-        if (!parser_.begun()) co_return broken() ? Next::gone : Next::part;
+        if (!parser_.begun()) {
+          if (!came && !broken() && !group_.draining())
+            group_.note_refused({Errc::idle, Side::client, "no request came"});
+          co_return broken() ? Next::gone : Next::part;
+        }
         if (!came && broken()) co_return Next::gone;
         co_return co_await refuse(
             came ? Error{Errc::protocol, Side::client, "the connection ended within a head"} : came.error());
@@ -229,7 +233,8 @@ auto H1ServerConnection::send_answer() -> Task<Next> {
   Chunk head = write_response_head(response_.head, out, option, upgrade);
 
   co_await early_written();
-  // The response head is sent: from here errors can only cut the connection.
+  // The response head is sent: from here errors can only cut the connection (but send_message, which holds it back
+  // for the first content, can still take it back).
   head_sent_ = true;
   release(tunnel_);
   if (tunnel_) {
@@ -244,6 +249,7 @@ auto H1ServerConnection::send_answer() -> Task<Next> {
     if (!end || !end->empty())
       sent.body = fail(Errc::protocol, Side::self, "the content is longer than declared");
   }
+  if (!sent.body && !sent.begun) co_return co_await answer_error(sent.body.error());
   if (!sent.body) {
     // A reset and not an end: an answer cut short must not look complete.
     close({Errc::reset, Side::self, "the answer's content failed"});
@@ -304,9 +310,14 @@ auto H1ServerConnection::run_tunnel() -> Task<Next> {
 
 // ---- the end
 
-// An answer of ours to what never became a request; then the connection ends.
+// What never became a request is answered, and counted.
 auto H1ServerConnection::refuse(Error why) -> Task<Next> {
   group_.note_refused(why);
+  return answer_error(why);
+}
+
+// An answer of ours; then the connection ends.
+auto H1ServerConnection::answer_error(Error why) -> Task<Next> {
   Response answer = make_error_response(why);
   Framing out;
   out.body = BodyKind::length;

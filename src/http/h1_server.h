@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/limits.h"
+#include "http/h1_parser.h"
 #include "http/message.h"
 #include "http/server_group.h"
 #include "net/byte_stream.h"
@@ -12,9 +13,10 @@
 namespace meshd {
 
 struct H1ServerOptions {
-  std::string_view scheme = "http";            // what :scheme would say; a literal
-  Chunk initial;                               // bytes that protocol detection has read already
-  bool connect = false;                        // serve CONNECT
+  std::string_view scheme = "http";  // what :scheme would say; a literal
+  Chunk initial;                     // bytes that protocol detection has read already
+  bool connect = false;              // serve CONNECT
+  HeadLimits limits;
   milliseconds head_deadline = kHeadDeadline;  // first byte of a head to its end
   milliseconds idle = kKeepAliveIdle;          // between requests
   milliseconds body_stall = kBodyStall;        // no byte of a request's content, or of an answer taken

@@ -206,6 +206,16 @@ TEST_CASE("content that fails in the middle of an answer cuts the connection") {
   run_all(loop);
 }
 
+TEST_CASE("content that fails before the answer has begun is an error answer") {
+  Loop loop;
+  BodyService service;
+  service.next = std::make_unique<PieceBody>(
+      std::vector<Result<std::string>>{fail(Errc::protocol, Side::upstream, "a broken chunk")});
+  std::string out = exchange(loop, service, std::string(kGet) + kGet);
+  CHECK(statuses(out) == std::vector<int>{502});
+  CHECK(contains(out, "connection: close"));
+}
+
 TEST_CASE("the answer's content is destroyed when the client goes") {
   Loop loop;
   BodyService service;

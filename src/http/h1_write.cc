@@ -166,11 +166,13 @@ Task<Sent> send_message(ByteStream& stream, Chunk head, Body* body, Framing fram
       if (pulled) piece = co_await next;
     }
     if (pulled) {
-      if (!piece) co_return Sent{{}, fail(piece.error())};
+      if (!piece) co_return Sent{{}, fail(piece.error()), out.empty()};
       ended = piece->empty();
       if (framing.body == BodyKind::length) {
         if (piece->size() > left || (ended && left > 0))
-          co_return Sent{{}, fail(Errc::protocol, Side::self, "the content has not the length it declared")};
+          co_return Sent{{},
+                         fail(Errc::protocol, Side::self, "the content has not the length it declared"),
+                         out.empty()};
         left -= piece->size();
         ended = left == 0;
       }

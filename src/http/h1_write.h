@@ -24,6 +24,7 @@ Chunk write_response_head(const ResponseHead& head, const Framing& framing, Conn
 struct Sent {
   Result<> stream;  // error: the stream took no more
   Result<> body;    // error: the body failed, or gave more or less than its length; the message is incomplete
+  bool begun = true;  // some of the message was handed to the stream
   bool whole() const { return stream && body; }
 };
 // `stream` and `body` must outlive the task. A write the peer takes nothing of for kWriteStall closes the stream.

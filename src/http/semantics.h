@@ -79,6 +79,22 @@ struct NormalPath {
 };
 Result<NormalPath> normalise_path(std::string_view target);
 
+// What the first node on the way adds for the application, where the client's own words do not say it already:
+//   x-forwarded-for    the client's address behind those that are there: the last one is true, the others are hearsay
+//   x-forwarded-proto  http or https, if absent
+//   forwarded          an element of ours, only where the field is there (RFC 7239)
+//   x-request-id       a version 4 UUID, if absent; else as it came
+// All else, such as x-forwarded-host, passes as it came and decides nothing here.
+struct Forwarding {
+  std::string_view client_ip;
+  uint64_t random_high = 0, random_low = 0;  // for the UUID
+};
+void add_forwarding(RequestHead& head, const Forwarding& f);
+// How much a head may grow on its way between two nodes, by these fields and by framing: the limits of a head count
+// where it enters the mesh, and must not refuse it later.
+inline constexpr size_t kHopFields = 8;
+inline constexpr size_t kHopBytes = 1024;
+
 // Removes request fields only this mesh may set: x-meshd-*, x-envoy-*, l5d-*, x-forwarded-client-cert.
 // Called where a request comes from outside the mesh.
 void remove_mesh_fields(Fields& fields);

@@ -277,11 +277,45 @@ TEST_CASE("HTTP/2 heads pass the same rules") {
 
 TEST_CASE("too many and too long fields are 431") {
   RequestHead h = head_of("GET", "/");
-  for (size_t i = 0; i < kHeadFieldsMax; ++i) h.add("x", "y");
+  for (size_t i = 0; i < kHeadFieldsMax + kHopFields; ++i) h.add("x", "y");
   CHECK(code_of(h) == Errc::head_too_large);
   h = head_of("GET", "/");
-  h.add("x", std::string(kHeadBytesMax, 'a'));
+  h.add("x", std::string(kHeadBytesMax + kHopBytes, 'a'));
   CHECK(code_of(h) == Errc::head_too_large);
+}
+
+TEST_CASE("the first node adds where a request comes from, and keeps what was said before") {
+  auto forwarded = [](std::initializer_list<Field> fields, std::string_view ip = "10.0.0.7") {
+    RequestHead h = head_of("GET", "/");
+    for (Field f : fields) h.add(f.name, f.value);
+    add_forwarding(h, {ip, 0x0123456789abcdef, 0xfedcba9876543210});
+    return h;
+  };
+  RequestHead h = forwarded({});
+  CHECK(h.find("x-forwarded-for") == "10.0.0.7");
+  CHECK(h.find("x-forwarded-proto") == "http");
+  CHECK(h.find("x-request-id") == "01234567-89ab-4def-bedc-ba9876543210");
+  CHECK_FALSE(h.find("forwarded"));
+  RequestHead bare;  // its buffer grows while fields are added
+  bare.set_scheme("https");
+  add_forwarding(bare, {"10.0.0.7"});
+  CHECK(bare.find("x-forwarded-proto") == "https");
+
+  h = forwarded({{"X-Forwarded-For", "1.2.3.4"},
+                 {"x-forwarded-for", "5.6.7.8, 9.9.9.9"},
+                 {"X-Forwarded-Proto", "https"},
+                 {"X-Request-Id", "mine"},
+                 {"Forwarded", "for=1.2.3.4"}},
+                "fd00::7");
+  CHECK(h.count("x-forwarded-for") == 1);
+  CHECK(h.find("x-forwarded-for") == "1.2.3.4, 5.6.7.8, 9.9.9.9, fd00::7");
+  CHECK(h.find("x-forwarded-proto") == "https");
+  CHECK(h.find("x-request-id") == "mine");
+  CHECK(h.find("forwarded") == "for=1.2.3.4, for=\"[fd00::7]\";proto=http");
+
+  h = forwarded({{"x-forwarded-for", ""}, {"x-request-id", ""}});
+  CHECK(h.find("x-forwarded-for") == "10.0.0.7");
+  CHECK(h.find("x-request-id")->size() == 36);
 }
 
 TEST_CASE("a response's content ends as its status, request and fields say") {

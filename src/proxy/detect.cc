@@ -48,19 +48,25 @@ class Undecided final : public ServerConnection {
   void begin_drain() override { close({Errc::draining, Side::self, "shutting down"}); }
   void close(Error why) override { stream_.close(why); }
   bool idle() const override { return true; }
+  void begun() { begun_ = true; }
 
  private:
+  static void too_late(void* self) {
+    auto& waiting = *static_cast<Undecided*>(self);
+    Error why{waiting.begun_ ? Errc::slow_head : Errc::idle, Side::client, "no request came"};
+    waiting.group().note_refused(why);
+    waiting.close(why);
+  }
   ByteStream& stream_;
-  Timer deadline_{[](void* self) {
-                    static_cast<Undecided*>(self)->close({Errc::timeout, Side::client, "no request came"});
-                  },
-                  this};
+  bool begun_ = false;
+  Timer deadline_{&Undecided::too_late, this};
 };
 
 }  // namespace
 
 Task<void> serve_detected(std::unique_ptr<ByteStream> stream, Service& service, ServerGroup& group,
-                          Chunk initial) {
+                          HeadLimits limits) {
+  Chunk initial;
   {
     Undecided waiting(group, *stream);
     // One byte mostly decides: only HTTP/2's preface and unusual methods begin with "P", "PR", "PRI".
@@ -70,6 +76,7 @@ Task<void> serve_detected(std::unique_ptr<ByteStream> stream, Service& service, 
         if (initial.empty()) co_return;  // came and went without a word
         break;
       }
+      waiting.begun();
       if (initial.empty())
         initial = std::move(*more);
       else
@@ -83,6 +90,7 @@ Task<void> serve_detected(std::unique_ptr<ByteStream> stream, Service& service, 
   }
   H1ServerOptions options;
   options.initial = std::move(initial);
+  options.limits = limits;
   co_await serve_h1(std::move(stream), service, group, std::move(options));
 }
 

@@ -150,7 +150,7 @@ Task<void> serve_tunnel(DataPlane& plane, std::unique_ptr<H2ServerStream> stream
   // HTTP is judged request by request: nothing reaches the application before that.
   if (!stream->respond(ResponseHead(), false)) co_return;
   InboundService requests(plane, from, *end);
-  co_await serve_detected(std::move(stream), requests, plane.inbound_group(), Chunk());
+  co_await serve_detected(std::move(stream), requests, plane.inbound_group(), HeadLimits::mesh());
 }
 
 // A connection of another node: each CONNECT stream becomes a task of its own.
@@ -228,7 +228,7 @@ Task<void> serve_joined(DataPlane& plane, std::unique_ptr<ByteStream> stream, co
     co_return;
   }
   InboundService requests(plane, from, *end);
-  co_await serve_detected(std::move(stream), requests, plane.inbound_group(), Chunk());
+  co_await serve_detected(std::move(stream), requests, plane.inbound_group(), HeadLimits::mesh());
 }
 
 }  // namespace

@@ -88,6 +88,7 @@ Task<Result<Response>> OutboundService::call(Request& request) {
   ExchangePtr x = begin_exchange(plane_, Direction::outbound, &request, from_);
   const Snapshot& snapshot = **x->snapshot;
   remove_mesh_fields(request.head);
+  add_forwarding(request.head, {client_ip_, plane_.random().next(), plane_.random().next()});
 
   x->service = find_service(snapshot, request);
   if (x->service == nullptr)
@@ -204,8 +205,8 @@ Task<void> serve_outbound(DataPlane& plane, std::unique_ptr<TcpStream> connectio
     ClosableConnection member(plane.outbound_group(), *connection);
     co_await serve_opaque(plane, *connection, from, port);
   } else {
-    OutboundService service(plane, from, port);
-    co_await serve_detected(std::move(connection), service, plane.outbound_group(), Chunk());
+    OutboundService service(plane, from, connection->peer().ip(), port);
+    co_await serve_detected(std::move(connection), service, plane.outbound_group(), HeadLimits());
   }
   open.sub();
 }

@@ -24,8 +24,8 @@ Task<void> serve_outbound(DataPlane& plane, std::unique_ptr<TcpStream> connectio
 // One caller's requests through one connection.
 class OutboundService final : public Service {
  public:
-  OutboundService(DataPlane& plane, const Peer& from, const OutboundPort& port)
-      : plane_(plane), from_(from), port_(port) {}
+  OutboundService(DataPlane& plane, const Peer& from, std::string client_ip, const OutboundPort& port)
+      : plane_(plane), from_(from), client_ip_(std::move(client_ip)), port_(port) {}
   // accept → identify → decide → balance → send → relay → record
   Task<Result<Response>> call(Request& request) override;
 
@@ -34,6 +34,7 @@ class OutboundService final : public Service {
 
   DataPlane& plane_;
   const Peer& from_;
+  std::string client_ip_;
   const OutboundPort& port_;
 };
 

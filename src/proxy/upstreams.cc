@@ -78,7 +78,11 @@ std::unique_ptr<Connector> Upstreams::connector(const Endpoint& e, const Peer& f
 
 ClientPool& Upstreams::pool(const Endpoint& e, const Peer& from, milliseconds connect_limit) {
   std::unique_ptr<ClientPool>& slot = pools_[{e.id, &from}];
-  if (!slot) slot = std::make_unique<ClientPool>(connector(e, from, connect_limit));
+  if (!slot) {
+    ClientPool::Options options;
+    if (!e.outside()) options.limits = HeadLimits::mesh();
+    slot = std::make_unique<ClientPool>(connector(e, from, connect_limit), options);
+  }
   return *slot;
 }
 

@@ -124,7 +124,7 @@ web() {
   wait_until 10 "web $1 on $2:$3" port_open "$2" "$3"
 }
 
-# nginx_at NAME ADDRESS PORT [SERVER LINES]: nginx with a configuration of its own, one worker, in the foreground.
+# nginx_at NAME ADDRESS PORT [SERVER LINES [HTTP LINES]]: nginx with a configuration of its own, one worker, in the foreground.
 nginx_at() {
   local name=$1 dir=$WORK/nginx-$1
   mkdir -p "$dir/html"
@@ -142,6 +142,7 @@ http {
   keepalive_requests 1000000;
   client_max_body_size 0;
   sendfile on;
+  ${5:-}
   server {
     listen $2:$3 backlog=4096;
     root $dir/html;

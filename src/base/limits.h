@@ -24,8 +24,12 @@ inline constexpr int kListenBacklog = 1024;              // net.core.somaxconn c
 inline constexpr size_t kRequestLineMax = 16 * 1024;  // 414; browsers and proxies stay under 8 KiB
 inline constexpr size_t kHeadBytesMax = 64 * 1024;    // 431; nginx takes 32 KiB, Envoy 60 KiB
 inline constexpr size_t kHeadFieldsMax = 100;         // 431
-inline constexpr size_t kFieldNameMax = 256;          // longest registered name has 45
-inline constexpr size_t kChunkLineMax = 256;          // chunk-size line with extensions
+// How much a head may grow on its way between two nodes, by the fields that say where it comes from and by framing:
+// its limits count where it enters the mesh, and must not refuse it later.
+inline constexpr size_t kHopFields = 8;
+inline constexpr size_t kHopBytes = 1024;
+inline constexpr size_t kFieldNameMax = 256;  // longest registered name has 45
+inline constexpr size_t kChunkLineMax = 256;  // chunk-size line with extensions
 inline constexpr size_t kTrailerBytesMax = 8 * 1024;
 inline constexpr milliseconds kHeadDeadline{10'000};   // first byte of a head to its end (slow loris)
 inline constexpr milliseconds kKeepAliveIdle{60'000};  // client connection without a request
@@ -64,6 +68,13 @@ inline constexpr int kUnsentMax =
     128 * 1024;  // unsent bytes the kernel holds per connection; without a bound 3.8 MB for a slow reader
 inline constexpr size_t kIdlePerPool =
     64;  // idle upstream connections kept per (identity, endpoint) and loop
+inline constexpr size_t kH2ConnectionsMax = 64;  // HTTP/2 connections per (identity, endpoint) and loop
+// `protocol: detect`: how long a new connection may be silent before its upstream is opened, for servers that speak
+// first. HTTP and TLS clients speak within this time on any local network.
+inline constexpr milliseconds kDetectGrace{2};
+inline constexpr milliseconds kDetectPatience{
+    1'000};  // the same, where clients were seen to speak first: no connection is opened for nothing
+inline constexpr size_t kSniffMax = 16 * 1024;  // bytes looked at; a ClientHello or a request line fits
 
 // ---- control plane
 inline constexpr size_t kConfigBytesMax = 8 * 1024 * 1024;  // the file

@@ -43,9 +43,18 @@ struct H2Options {
     o.idle_timeout = kKeepAliveIdle;
     return o;
   }
+  // To a program, and inside a tunnel: no PINGs, which gRPC servers take for an attack.
+  static H2Options upstream() {
+    H2Options o = mesh();
+    o.ping_after = milliseconds(0);
+    o.idle_timeout = kUpstreamIdle;
+    return o;
+  }
   // Between nodes: many streams, large windows, half-open peers are found soon.
   static H2Options mesh() {
     H2Options o;
+    o.head_bytes_max += kHopBytes;
+    o.head_fields_max += kHopFields;
     o.stream_window = kMeshStreamWindow;
     o.connection_window = kMeshConnectionWindow;
     o.streams_max = kMeshStreamsMax;

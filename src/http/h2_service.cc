@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/h2_service.h"
 
+#include "http/grpc.h"
 #include "http/h2_server.h"
 #include "http/semantics.h"
 #include "loop/frame_slab.h"
@@ -139,8 +140,8 @@ Task<void> send_content(Exchange& x, Body& body) {
     (void)co_await s.finish();
 }
 
-Response or_error(Result<Response> answer) {
-  return answer ? std::move(*answer) : make_error_response(answer.error());
+Response or_error(Result<Response> answer, const Request& request) {
+  return answer ? std::move(*answer) : make_refusal(request.head, answer.error());
 }
 
 Task<void> serve_stream(LocalPtr<Connection> c, LocalPtr<Exchange> x) {
@@ -150,10 +151,10 @@ Task<void> serve_stream(LocalPtr<Connection> c, LocalPtr<Exchange> x) {
   Result<> made = make_request(*c, x);
   if (made) {
     // One expression: an answer named here would stand in the frame too.
-    response = or_error(co_await c->service.call(x->request));
+    response = or_error(co_await c->service.call(x->request), x->request);
   } else {
     c->note_refused(made.error());
-    response = make_error_response(made.error());
+    response = make_refusal(x->request.head, made.error());
   }
   if (response.head.status == 101) response.head.status = 200;  // the tunnel of extended CONNECT
 

@@ -48,8 +48,8 @@ bool is_name(std::string_view text) {
 
 }  // namespace
 
-std::optional<Authority> parse_authority(std::string_view text) {
-  Authority a;
+std::optional<HostPort> parse_authority(std::string_view text) {
+  HostPort a;
   std::string_view after;
   if (text.starts_with('[')) {
     size_t end = text.find(']');

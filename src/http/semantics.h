@@ -63,12 +63,12 @@ bool is_idempotent(std::string_view method);
 // ---- the parts, each tested alone
 
 // "a.test", "a.test:80", "10.0.0.1:80", "[::1]:80": no userinfo, no percent, no empty label, port 0 to 65535.
-struct Authority {
+struct HostPort {
   std::string_view host;  // an IPv6 literal without its brackets
   std::optional<uint16_t> port;
   bool is_ipv6 = false;
 };
-std::optional<Authority> parse_authority(std::string_view text);
+std::optional<HostPort> parse_authority(std::string_view text);
 
 // Normalises the path part of an origin-form target, which begins with '/', and leaves the query as it is:
 // slashes are merged, dot segments removed, unreserved characters decoded, %2f kept, hex digits in upper case.
@@ -90,10 +90,6 @@ struct Forwarding {
   uint64_t random_high = 0, random_low = 0;  // for the UUID
 };
 void add_forwarding(RequestHead& head, const Forwarding& f);
-// How much a head may grow on its way between two nodes, by these fields and by framing: the limits of a head count
-// where it enters the mesh, and must not refuse it later.
-inline constexpr size_t kHopFields = 8;
-inline constexpr size_t kHopBytes = 1024;
 
 // Removes request fields only this mesh may set: x-meshd-*, x-envoy-*, l5d-*, x-forwarded-client-cert.
 // Called where a request comes from outside the mesh.

@@ -73,6 +73,7 @@ class Binder {
     Reader r(pair.value, "services.*");
     std::string protocol = r.text("protocol");
     s.protocol = protocol == "tcp"      ? Protocol::tcp
+                 : protocol == "http2"  ? Protocol::http2
                  : protocol == "grpc"   ? Protocol::grpc
                  : protocol == "detect" ? Protocol::detect
                                         : Protocol::http;

@@ -48,8 +48,11 @@ constexpr Key kKeys[] = {
 
     {"services", named, "", "", "A service is a name to call and an identity to call with."},
     {"services.*", map, "", "", "One service. Its name is a DNS label; `gateway` is reserved."},
-    {"services.*.protocol", choice, "http", "http|tcp|grpc!|detect!",
-     "What the service speaks: http, grpc, opaque tcp, or detect."},
+    {"services.*.protocol", choice, "http", "http|http2|grpc|tcp|detect",
+     "What the service's program speaks: HTTP/1 (http; gRPC calls reach it as HTTP/2), HTTP/2 without TLS "
+     "(http2, grpc), opaque "
+     "bytes (tcp), or whatever its callers speak (detect). Callers of an HTTP service may use HTTP/1 and "
+     "HTTP/2 alike."},
     {"services.*.port", integer, "", "1..65535", "The port callers use with the name."},
     {"services.*.listen", integer, "", "1..65535",
      "explicit interception: this local port on every node reaches the service."},
@@ -121,7 +124,9 @@ constexpr Key kKeys[] = {
     {"routes[].to[].service", name, "", "", "Another service's instances.", refused},
     {"routes[].timeout", map, "", "", "Timeouts of this route."},
     {"routes[].timeout.request", duration, "", "0s..24h",
-     "From the request's head to the response's; 0s: none. Default: defaults.timeout.request."},
+     "From the request's head to the response's; 0s: none. Default: defaults.timeout.request. A gRPC call "
+     "has the deadline of its "
+     "grpc-timeout, or this one where it is shorter."},
     {"routes[].timeout.per_try", duration, "", "", "Of one try.", ignored},
     {"routes[].retries", map, "", "", "When a failed request is tried again.", ignored},
     {"routes[].retries.max", integer, "2", "0..10", "Tries beyond the first."},

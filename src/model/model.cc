@@ -28,6 +28,7 @@ std::vector<NodeRef> nodes_named(const Model& model) {
 std::string_view name_of(Protocol protocol) {
   switch (protocol) {
     case Protocol::http: return "http";
+    case Protocol::http2: return "http2";
     case Protocol::grpc: return "grpc";
     case Protocol::tcp: return "tcp";
     case Protocol::detect: return "detect";

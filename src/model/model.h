@@ -51,7 +51,7 @@ struct Defaults {
 
 // ---- services
 
-enum class Protocol : uint8_t { http, grpc, tcp, detect };
+enum class Protocol : uint8_t { http, http2, grpc, tcp, detect };
 enum class Balance : uint8_t { least_request, round_robin };
 
 // One place where a service runs: a port on a node of the mesh, an identity without a port on a node,

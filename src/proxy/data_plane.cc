@@ -24,17 +24,17 @@ std::map<uint16_t, OutboundPort> ports_of(const Snapshot& s) {
   std::map<uint16_t, OutboundPort> ports;
   if (s.revision.value == 0) return ports;
   if (s.model.mesh.http_port != 0)
-    ports[s.model.mesh.http_port] = {{}, false, "http:" + std::to_string(s.model.mesh.http_port)};
+    ports[s.model.mesh.http_port] = {{}, Carries::http, "http:" + std::to_string(s.model.mesh.http_port)};
   for (const auto& service : s.services) {
     if (service->listen == 0) continue;
-    ports[service->listen] = {service->name, service->opaque(),
+    ports[service->listen] = {service->name, service->carries(),
                               service->name + ":" + std::to_string(service->listen)};
   }
   return ports;
 }
 
 bool same_port(const OutboundPort& a, const OutboundPort& b) {
-  return a.service == b.service && a.opaque == b.opaque;
+  return a.service == b.service && a.carries == b.carries;
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "loop/loop.h"
 #include "net/listener.h"
 #include "proxy/data_loops.h"
+#include "proxy/detect.h"
 #include "proxy/endpoint_state.h"
 #include "proxy/inbound.h"
 #include "proxy/loop_snapshot.h"
@@ -55,6 +56,8 @@ class DataPlane final : TurnEnd {
   Upstreams& upstreams() { return upstreams_; }
   GoldenMetrics& golden() { return golden_; }
   FastRandom& random() { return random_; }
+  // Who was seen to speak first at a listener or instance of a service with `protocol: detect`.
+  FirstSpeaker& first_speaker(const std::string& place) { return first_speakers_[place]; }
   uint32_t& turn(const ServiceEntry& s) { return turns_[s.name]; }
   ServerGroup& outbound_group() { return outbound_group_; }
   ServerGroup& inbound_group() { return inbound_group_; }
@@ -87,6 +90,7 @@ class DataPlane final : TurnEnd {
   SnapshotRef snapshot_;
   EndpointStates states_;
   std::unordered_map<std::string, uint32_t> turns_;
+  std::unordered_map<std::string, FirstSpeaker> first_speakers_;
   MeshClients mesh_;
   Inbound inbound_;
   Upstreams upstreams_;

@@ -1,97 +1,144 @@
 // SPDX-License-Identifier: Apache-2.0
-// detect.cc: stage 3 of 8. HTTP/1 or HTTP/2?
-// Reads the first bytes; hands them on with the stream.
+// detect.cc: stage 3 of 8, where the service says `protocol: detect`. HTTP or bytes?
+// Reads the client's first bytes, or the server's; hands them on with the stream.
 #include "proxy/detect.h"
 
-#include <algorithm>
+#include <string>
 
 #include "base/limits.h"
-#include "http/h1_server.h"
-#include "http/h2_service.h"
 #include "loop/loop.h"
+#include "proxy/peeked.h"
+#include "proxy/sniff.h"
 
 namespace meshd {
 namespace {
 
-constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+enum class Verdict : uint8_t { http, bytes, over };
 
-// A stream with some bytes put back in front of it.
-class Unread final : public ByteStream {
+// Waits for the first word of either side. While it lasts the connection is a member of the group.
+class Contest final : public ServerConnection {
  public:
-  Unread(std::unique_ptr<ByteStream> inner, Chunk first)
-      : inner_(std::move(inner)), first_(std::move(first)) {}
-  Await<Result<Chunk>> read() override {
-    if (!first_.empty()) return std::exchange(first_, Chunk());
-    return inner_->read();
+  Contest(ServerGroup& group, std::unique_ptr<ByteStream> stream, OpaqueSide& bytes, FirstSpeaker& seen)
+      : ServerConnection(group),
+        client(std::make_unique<Peeked>(std::move(stream), &Contest::changed, this)),
+        bytes_(bytes),
+        seen_(seen) {}
+  ~Contest() = default;
+
+  Task<Verdict> decide();
+
+  void begin_drain() override {
+    if (!upstream) close({Errc::draining, Side::self, "shutting down"});
   }
-  Await<Result<size_t>> write(Chunks chunks) override { return inner_->write(std::move(chunks)); }
-  Await<Result<>> finish() override { return inner_->finish(); }
   void close(Error why) override {
-    first_ = Chunk();
-    inner_->close(why);
+    client->close(why);
+    if (upstream) upstream->close(why);
   }
-  bool ready() const override { return !first_.empty() || inner_->ready(); }
-  size_t queued() const override { return inner_->queued(); }
+  bool idle() const override { return !upstream; }
+
+  std::unique_ptr<Peeked> client;
+  std::unique_ptr<Peeked> upstream;  // opened for a silent client
+  std::string first;                 // the client's first bytes
 
  private:
-  std::unique_ptr<ByteStream> inner_;
-  Chunk first_;
+  static void changed(void* self) {
+    auto& c = *static_cast<Contest*>(self);
+    if (c.changed_.waiting()) c.changed_.complete(true);
+  }
+  static void waited(void* self) {
+    static_cast<Contest*>(self)->patience_over_ = true;
+    changed(self);
+  }
+  bool somebody_spoke() const {
+    return client->arrived() || (upstream ? upstream->arrived() : patience_over_);
+  }
+  Verdict spoken_by(FirstSpeaker who, Verdict verdict) {
+    seen_ = who;
+    return verdict;
+  }
+  // Nothing yet: the bytes decide nothing so far.
+  std::optional<Verdict> hear_client();
+
+  OpaqueSide& bytes_;
+  FirstSpeaker& seen_;
+  bool patience_over_ = false;
+  Op<bool> changed_;
+  Timer patience_{&Contest::waited, this};
 };
 
-// While the protocol is unknown the connection belongs to the group too, so that a drain finds it.
-class Undecided final : public ServerConnection {
- public:
-  Undecided(ServerGroup& group, ByteStream& stream) : ServerConnection(group), stream_(stream) {
-    deadline_.start(kHeadDeadline);
+std::optional<Verdict> Contest::hear_client() {
+  Result<Chunk> more = client->take();
+  if (!more) return Verdict::over;
+  if (more->empty()) {
+    // It may still listen; what it has said is passed on, and its end.
+    client->put_back(std::move(more));
+    return Verdict::bytes;
   }
-  ~Undecided() = default;
-  void begin_drain() override { close({Errc::draining, Side::self, "shutting down"}); }
-  void close(Error why) override { stream_.close(why); }
-  bool idle() const override { return true; }
-  void begun() { begun_ = true; }
+  first.append(more->view());
+  switch (sniff(first)) {
+    case FirstBytes::undecided: break;
+    case FirstBytes::http1:
+    case FirstBytes::http2: return spoken_by(FirstSpeaker::client, Verdict::http);
+    default: return spoken_by(FirstSpeaker::client, Verdict::bytes);
+  }
+  // Half a request line: it has the time of a head to become a whole one.
+  if (first.size() == more->size()) {
+    patience_over_ = false;
+    patience_.start(kHeadDeadline);
+  }
+  client->peek();
+  return std::nullopt;
+}
 
- private:
-  static void too_late(void* self) {
-    auto& waiting = *static_cast<Undecided*>(self);
-    Error why{waiting.begun_ ? Errc::slow_head : Errc::idle, Side::client, "no request came"};
-    waiting.group().note_refused(why);
-    waiting.close(why);
+Task<Verdict> Contest::decide() {
+  client->peek();
+  if (seen_ == FirstSpeaker::server)
+    patience_over_ = true;
+  else
+    patience_.start(seen_ == FirstSpeaker::client ? kDetectPatience : kDetectGrace);
+  for (;;) {
+    while (!somebody_spoke()) co_await changed_;
+    if (client->arrived()) {
+      if (auto verdict = hear_client()) co_return *verdict;
+      continue;
+    }
+    if (upstream) co_return spoken_by(FirstSpeaker::server, Verdict::bytes);
+    if (!first.empty()) co_return Verdict::bytes;  // half a line and then silence
+    auto opened = co_await bytes_.open({});
+    if (!opened) {
+      close({Errc::reset, opened.error().side, opened.error().why});
+      co_return Verdict::over;
+    }
+    upstream = std::make_unique<Peeked>(std::move(*opened), &Contest::changed, this);
+    upstream->peek();
   }
-  ByteStream& stream_;
-  bool begun_ = false;
-  Timer deadline_{&Undecided::too_late, this};
-};
+}
 
 }  // namespace
 
-Task<void> serve_detected(std::unique_ptr<ByteStream> stream, Service& service, ServerGroup& group,
-                          HeadLimits limits) {
-  Chunk initial;
+Task<void> serve_detect(std::unique_ptr<ByteStream> stream, Service& http, OpaqueSide& bytes,
+                        ServerGroup& group, DetectOptions options) {
+  std::unique_ptr<Peeked> client, upstream;
+  std::string first;
+  Verdict verdict = Verdict::over;
   {
-    Undecided waiting(group, *stream);
-    // One byte mostly decides: only HTTP/2's preface and unusual methods begin with "P", "PR", "PRI".
-    while (initial.empty() || (initial.size() < kPreface.size() && kPreface.starts_with(initial.view()))) {
-      Result<Chunk> more = co_await stream->read();
-      if (!more || more->empty()) {
-        if (initial.empty()) co_return;  // came and went without a word
-        break;
-      }
-      waiting.begun();
-      if (initial.empty())
-        initial = std::move(*more);
-      else
-        initial = Chunk::copy(std::string(initial.view()).append(more->view()));
-    }
+    Contest contest(group, std::move(stream), bytes, options.seen);
+    if (group.draining()) contest.begin_drain();
+    verdict = co_await contest.decide();
+    client = std::move(contest.client);
+    upstream = std::move(contest.upstream);
+    first = std::move(contest.first);
+    client->settle();
+    if (upstream) upstream->settle();
   }
-  if (initial.view().starts_with(kPreface)) {
-    auto whole = std::make_unique<Unread>(std::move(stream), std::move(initial));
-    co_await serve_h2(std::move(whole), service, group, H2ServerOptions());
+  if (verdict == Verdict::over) co_return;
+  if (verdict == Verdict::http) {
+    upstream.reset();
+    bytes.dropped();
+    co_await serve_http(std::move(client), http, group, options.http, Chunk::copy(first));
     co_return;
   }
-  H1ServerOptions options;
-  options.initial = std::move(initial);
-  options.limits = limits;
-  co_await serve_h1(std::move(stream), service, group, std::move(options));
+  co_await serve_opaque(*client, std::move(upstream), bytes, group, first);
 }
 
 }  // namespace meshd

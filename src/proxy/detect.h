@@ -1,32 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// detect.h: which protocol the first bytes speak, and serving a connection accordingly.
+// detect.h: a connection whose protocol nobody declared (`protocol: detect`): who speaks first, and what?
+//
+// A client that speaks shows its protocol: HTTP is served as HTTP, everything else is passed on as bytes. A client
+// that is silent may wait for the server to speak (MySQL, SMTP, SSH), so its upstream is opened after kDetectGrace,
+// and what comes from there is passed on. Who spoke first is remembered per place, so that the next connection
+// neither waits for nothing nor opens an upstream for nothing.
 #pragma once
 #include <memory>
 
-#include "http/h1_parser.h"
 #include "http/message.h"
 #include "http/server_group.h"
 #include "net/byte_stream.h"
+#include "proxy/relay.h"
+#include "proxy/serve_http.h"
 
 namespace meshd {
 
-// Serves HTTP/2 where the connection begins with its preface (RFC 9113 3.4), else HTTP/1.
-// `limits`: of HTTP/1 heads. `service` and `group` outlive the task. A connection that says too little for too long
-// ends, and the group is told.
-Task<void> serve_detected(std::unique_ptr<ByteStream> stream, Service& service, ServerGroup& group,
-                          HeadLimits limits);
+enum class FirstSpeaker : uint8_t { unknown, client, server };
 
-// A stream that is neither HTTP/1 nor HTTP/2, as a member of a group: to be closed with it when a drain ends.
-class ClosableConnection final : public ServerConnection {
- public:
-  ClosableConnection(ServerGroup& group, ByteStream& stream) : ServerConnection(group), stream_(stream) {}
-  ~ClosableConnection() = default;
-  void begin_drain() override {}
-  void close(Error why) override { stream_.close(why); }
-  bool idle() const override { return false; }
-
- private:
-  ByteStream& stream_;
+struct DetectOptions {
+  FirstSpeaker& seen;  // read at the start, written when somebody has spoken
+  HttpOptions http;    // of a client that speaks it
 };
+
+// Serves a connection to its end as what it turns out to be. Everything borrowed outlives the task.
+Task<void> serve_detect(std::unique_ptr<ByteStream> client, Service& http, OpaqueSide& bytes,
+                        ServerGroup& group, DetectOptions options);
 
 }  // namespace meshd

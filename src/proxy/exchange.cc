@@ -2,6 +2,7 @@
 // exchange.cc: first and last things of an exchange: accept, answers of our own, relay of the response, record.
 #include "proxy/exchange.h"
 
+#include "http/grpc.h"
 #include "proxy/data_plane.h"
 
 namespace meshd {
@@ -134,7 +135,8 @@ Response relay_response(ExchangePtr&& exchange, Response response) {
 
 Response refuse(ExchangePtr&& exchange, Error why, std::string detail) {
   ExchangePtr x = std::move(exchange);
-  Response response = make_error_response(why, detail);
+  Response response =
+      x->request ? make_refusal(x->request->head, why, detail) : make_error_response(why, detail);
   x->status = response.head.status;
   x->error = why;
   x->detail = std::move(detail);

@@ -47,6 +47,7 @@ struct Exchange {
   LocalPtr<ByteCount> content;  // of the request; null: it has none
   uint64_t bytes_in = 0;        // from the client, opaque TCP
   uint64_t bytes_out = 0;
+  std::string server_name;     // that the client's TLS asks for, opaque TCP
   std::optional<Error> error;  // the first thing that went wrong
   std::string detail;          // of our own error answer, for the access log
   // record
@@ -74,5 +75,7 @@ Response refuse(ExchangePtr&& x, Error why, std::string detail = {});
 
 // record: metrics and the access log, once.
 void record(Exchange& x);
+// It was none after all: nothing is recorded.
+void forget(Exchange& x);
 
 }  // namespace meshd

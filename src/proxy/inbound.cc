@@ -16,7 +16,8 @@
 #include "net/pipe.h"
 #include "proxy/data_plane.h"
 #include "proxy/detect.h"
-#include "proxy/relay.h"
+#include "proxy/serve_http.h"
+#include "proxy/sniff.h"
 #include "tls/tls_stream.h"
 
 namespace meshd {
@@ -66,49 +67,82 @@ Task<Result<std::unique_ptr<TcpStream>>> dial_app(const Endpoint& e, millisecond
   co_return co_await tcp_connect(*address, limit);
 }
 
-// Where the other end of an opaque tunnel stands: judged and connected before the caller hears 200.
-struct OpaqueTunnel {
-  ExchangePtr x;
-  std::unique_ptr<TcpStream> app;
-  int status = 200;  // of the answer to CONNECT
-  Error why{};
+// Opaque bytes: judged and connected before the caller hears 200.
+class InboundBytes final : public OpaqueSide {
+ public:
+  InboundBytes(DataPlane& plane, const Peer& from, const TunnelEnd& end)
+      : plane_(plane), from_(from), end_(end) {}
+  Task<Result<std::unique_ptr<ByteStream>>> open(std::string_view first) override;
+  milliseconds idle() const override { return (*x_->snapshot)->model.defaults.timeout.idle; }
+  void ended(const RelayTotals& totals) override {
+    x_->bytes_in = totals.from_client;
+    x_->bytes_out = totals.to_client;
+    x_->error = totals.error;
+  }
+  void dropped() override {
+    if (x_) forget(*x_);
+  }
+  // The place in the file that denied it.
+  const std::string& detail() const { return x_->detail; }
+
+ private:
+  std::unexpected<Error> refused(Error why) {
+    x_->error = why;
+    return fail(why);
+  }
+
+  DataPlane& plane_;
+  const Peer& from_;
+  const TunnelEnd& end_;
+  ExchangePtr x_;  // recorded when it goes
 };
 
-Task<OpaqueTunnel> open_opaque(DataPlane& plane, const Peer& from, TunnelEnd end) {
-  OpaqueTunnel t;
-  t.x = begin_exchange(plane, Direction::inbound, nullptr, from);
-  Exchange& x = *t.x;
+Task<Result<std::unique_ptr<ByteStream>>> InboundBytes::open(std::string_view first) {
+  x_ = begin_exchange(plane_, Direction::inbound, nullptr, from_);
+  Exchange& x = *x_;
   const Snapshot& snapshot = **x.snapshot;
-  x.service = snapshot.service(end.service);
-  x.endpoint = x.service ? snapshot.endpoint_on(plane.settings().name, end.service, end.port) : nullptr;
-  if (x.endpoint == nullptr) {
-    t.status = 404;
-    t.why = {Errc::not_found, Side::client, "this node does not run that service"};
-  } else if (x.policy = authorize(snapshot, *x.service, facts_of(x, {}, 0)), x.judged = true;
-             !x.policy.allowed()) {
-    t.status = 401;
-    t.why = {Errc::denied, Side::client, "denied by policy"};
+  x.server_name = server_name(first);
+  x.service = snapshot.service(end_.service);
+  x.endpoint = x.service ? snapshot.endpoint_on(plane_.settings().name, end_.service, end_.port) : nullptr;
+  if (x.endpoint == nullptr)
+    co_return refused({Errc::not_found, Side::client, "this node does not run that service"});
+  x.policy = authorize(snapshot, *x.service, facts_of(x, {}, 0));
+  x.judged = true;
+  if (!x.policy.allowed()) {
     x.detail = policy_text(snapshot, x.policy);
-  } else {
-    auto app = co_await dial_app(*x.endpoint, snapshot.model.defaults.timeout.connect);
-    if (app) {
-      t.app = std::move(*app);
-    } else {
-      t.status = 503;
-      t.why = app.error();
-    }
+    co_return refused({Errc::denied, Side::client, "denied by policy"});
   }
-  if (t.status != 200) x.error = t.why;
-  co_return t;
+  auto app = co_await dial_app(*x.endpoint, snapshot.model.defaults.timeout.connect);
+  if (!app) co_return refused(app.error());
+  co_return std::move(*app);
 }
 
-Task<void> relay_opaque(DataPlane& plane, ByteStream& client, OpaqueTunnel t) {
-  ClosableConnection member(plane.inbound_group(), client);
-  Exchange& x = *t.x;
-  RelayTotals totals = co_await relay(client, *t.app, (*x.snapshot)->model.defaults.timeout.idle);
-  x.bytes_in = totals.from_client;
-  x.bytes_out = totals.to_client;
-  x.error = totals.error;
+int status_of_refusal(const Error& why) {
+  if (why.code == Errc::denied) return 401;
+  return why.code == Errc::not_found ? 404 : 503;
+}
+
+// What a tunnel to this service carries: as the service says, and where it leaves that open, as the caller says.
+Carries carried_by(const ServiceEntry& service, const RequestHead& connect) {
+  Carries carries = service.carries();
+  auto said = connect.find(kCarriesField);
+  if (carries != Carries::anything || !said) return carries;
+  if (*said == name_of(Carries::http)) return Carries::http;
+  return *said == name_of(Carries::bytes) ? Carries::bytes : carries;
+}
+
+// The tunnel's bytes from here on, as the far end of the wire or of the joint in memory sees them.
+Task<void> serve_requests(DataPlane& plane, std::unique_ptr<ByteStream> stream, const Peer& from,
+                          TunnelEnd end, Carries carries) {
+  InboundService requests(plane, from, end);
+  if (carries == Carries::http) {
+    co_await serve_http(std::move(stream), requests, plane.inbound_group(), HttpOptions::mesh());
+    co_return;
+  }
+  InboundBytes bytes(plane, from, end);
+  FirstSpeaker& seen = plane.first_speaker(end.service + ":" + std::to_string(end.port));
+  co_await serve_detect(std::move(stream), requests, bytes, plane.inbound_group(),
+                        {seen, HttpOptions::mesh()});
 }
 
 Task<void> serve_tunnel(DataPlane& plane, std::unique_ptr<H2ServerStream> stream, const Peer& from,
@@ -134,23 +168,23 @@ Task<void> serve_tunnel(DataPlane& plane, std::unique_ptr<H2ServerStream> stream
     answer(*stream, 400, bad, "the tunnel leads to another workload than the server name asked for");
     co_return;
   }
-  bool opaque = service->opaque();
+  Carries carries = carried_by(*service, stream->head());
   now = {};
 
-  if (opaque) {
-    OpaqueTunnel t = co_await open_opaque(plane, from, *end);
-    if (t.status != 200) {
-      answer(*stream, t.status, t.why, t.x->detail);
+  if (carries == Carries::bytes) {
+    InboundBytes bytes(plane, from, *end);
+    auto app = co_await bytes.open({});
+    if (!app) {
+      answer(*stream, status_of_refusal(app.error()), app.error(), bytes.detail());
       co_return;
     }
     if (!stream->respond(ResponseHead(), false)) co_return;
-    co_await relay_opaque(plane, *stream, std::move(t));
+    co_await serve_opaque(*stream, std::move(*app), bytes, plane.inbound_group());
     co_return;
   }
   // HTTP is judged request by request: nothing reaches the application before that.
   if (!stream->respond(ResponseHead(), false)) co_return;
-  InboundService requests(plane, from, *end);
-  co_await serve_detected(std::move(stream), requests, plane.inbound_group(), HeadLimits::mesh());
+  co_await serve_requests(plane, std::move(stream), from, *end, carries);
 }
 
 // A connection of another node: each CONNECT stream becomes a task of its own.
@@ -212,30 +246,22 @@ Task<void> Inbound::serve(std::unique_ptr<TcpStream> connection) {
 namespace {
 
 Task<void> serve_joined(DataPlane& plane, std::unique_ptr<ByteStream> stream, const Peer& from,
-                        std::string authority) {
-  SnapshotRef now = plane.snapshot();
-  auto end = parse_tunnel(authority, **now, plane.settings().name);
-  const ServiceEntry* service = end ? (*now)->service(end->service) : nullptr;
-  bool opaque = service != nullptr && service->opaque();
-  now = {};
-  if (service == nullptr) co_return;
-  if (opaque) {
-    OpaqueTunnel t = co_await open_opaque(plane, from, *end);
-    if (t.status != 200)
-      stream->close({Errc::reset, t.why.side, t.why.why});
-    else
-      co_await relay_opaque(plane, *stream, std::move(t));
+                        TunnelTarget target) {
+  auto end = parse_tunnel(target.authority, **plane.snapshot(), plane.settings().name);
+  if (!end) co_return;
+  if (target.carries == Carries::bytes) {
+    InboundBytes bytes(plane, from, *end);
+    co_await serve_opaque(*stream, nullptr, bytes, plane.inbound_group());
     co_return;
   }
-  InboundService requests(plane, from, *end);
-  co_await serve_detected(std::move(stream), requests, plane.inbound_group(), HeadLimits::mesh());
+  co_await serve_requests(plane, std::move(stream), from, *end, target.carries);
 }
 
 }  // namespace
 
 std::unique_ptr<ByteStream> Inbound::join(const Peer& from, const TunnelTarget& target) {
   PipePair pipe = make_pipe();
-  spawn(serve_joined(plane_, std::move(pipe.b), from, target.authority));
+  spawn(serve_joined(plane_, std::move(pipe.b), from, target));
   return std::move(pipe.a);
 }
 
@@ -260,7 +286,8 @@ Task<Result<Response>> InboundService::call(Request& request) {
   // What it says of the mesh is what we say: whatever the other side sent under these names is dropped.
   remove_mesh_fields(request.head);
   request.head.add("x-meshd-client-id", from_.uri);
-  ClientPool& pool = plane_.upstreams().app_pool(*x->endpoint, snapshot.model.defaults.timeout.connect);
+  Service& pool = plane_.upstreams().app_pool(*x->endpoint, upstream_version(*x->service, request.head),
+                                              snapshot.model.defaults.timeout.connect);
   Result<Response> response = co_await pool.call(request);
   if (!response) {
     Error why = x->error ? *x->error : response.error();

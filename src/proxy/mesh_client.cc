@@ -26,6 +26,15 @@ Error error_of(int status, std::string_view reason) {
 
 }  // namespace
 
+std::string_view name_of(Carries carries) {
+  switch (carries) {
+    case Carries::http: return "http";
+    case Carries::bytes: return "bytes";
+    case Carries::anything: return "anything";
+  }
+  return "anything";
+}
+
 MeshClients::~MeshClients() { close({Errc::cancelled, Side::self, "shutting down"}); }
 
 H2Client* MeshClients::available(const std::string& key) {
@@ -59,6 +68,7 @@ Task<Result<std::unique_ptr<ByteStream>>> MeshClients::open(TunnelTarget target,
     head.version = HttpVersion::http2;
     head.set_method("CONNECT");
     head.set_authority(target.authority);
+    head.add(kCarriesField, name_of(target.carries));
     auto stream = client->open(head, false);
     if (!stream) {
       last = stream.error();

@@ -10,15 +10,21 @@
 #include "http/h2_client.h"
 #include "net/address.h"
 #include "proxy/peer.h"
+#include "snapshot/snapshot.h"
 #include "tls/context.h"
 
 namespace meshd {
+
+// With CONNECT a node says what the tunnel will carry, so that the far node need not look at the bytes.
+inline constexpr std::string_view kCarriesField = "x-meshd-carries";  // "http" or "bytes"
+std::string_view name_of(Carries carries);
 
 // The far end of a tunnel.
 struct TunnelTarget {
   SpiffeId workload;      // who must answer
   SocketAddress node;     // the node's mesh port
   std::string authority;  // "web:8080": the service and port on that node
+  Carries carries = Carries::http;
   friend bool operator==(const TunnelTarget&, const TunnelTarget&) = default;
 };
 

@@ -11,11 +11,14 @@
 //   8 record    record.cc       metrics and access log
 #include "proxy/outbound.h"
 
+#include "http/grpc.h"
 #include "http/semantics.h"
 #include "proxy/data_plane.h"
 #include "proxy/detect.h"
 #include "proxy/identify.h"
 #include "proxy/relay.h"
+#include "proxy/serve_http.h"
+#include "proxy/sniff.h"
 
 namespace meshd {
 namespace {
@@ -38,7 +41,6 @@ bool unreached(const Error& e) {
 // The far node answered in the application's place: it could not reach it. (An application cannot forge this: the
 // far node removes the field from what it relays.)
 std::optional<Error> unreached(const Response& r) {
-  if (r.head.status != 503) return std::nullopt;
   auto reason = r.head.find("x-meshd-error");
   if (!reason) return std::nullopt;
   if (reason->starts_with("refused") || reason->starts_with("unreachable"))
@@ -46,6 +48,16 @@ std::optional<Error> unreached(const Response& r) {
   if (reason->starts_with("draining"))
     return Error{Errc::draining, Side::upstream, "the called node is going away"};
   return std::nullopt;
+}
+
+// How long the request may wait for its answer; 0: for ever. A gRPC call waits as long as its caller said, and a stream
+// of which nobody said anything may be silent for hours; only a route that says so limits it.
+milliseconds time_limit(const Request& request, const Routing& routing) {
+  if (!is_grpc(request.head)) return routing.timeout;
+  milliseconds declared = routing.route->timeout_at.line != 0 ? routing.timeout : milliseconds(0);
+  auto asked = grpc_timeout(request.head);
+  if (!asked) return declared;
+  return declared.count() > 0 ? std::min(declared, *asked) : *asked;
 }
 
 milliseconds connect_limit(const Snapshot& s) { return s.model.defaults.timeout.connect; }
@@ -101,7 +113,8 @@ Task<Result<Response>> OutboundService::call(Request& request) {
   if (!x->routing.ok())
     co_return refuse(std::move(x), {x->routing.reason, Side::self, why_of(x->routing.reason)},
                      route_text(snapshot, x->routing));
-  if (x->routing.timeout.count() > 0) x->deadline.start(x->routing.timeout);
+  milliseconds limit = time_limit(request, x->routing);
+  if (limit.count() > 0) x->deadline.start(limit);
 
   Tried tried;
   Error last{Errc::no_endpoint, Side::upstream, why_of(Errc::no_endpoint)};
@@ -117,8 +130,11 @@ Task<Result<Response>> OutboundService::call(Request& request) {
       co_return refuse(std::move(x), {Errc::denied, Side::client, "denied by policy"}, std::move(place));
     }
     take(*x, *e);
-    ClientPool& pool = plane_.upstreams().pool(*e, from_, connect_limit(snapshot));
+    Service& pool = plane_.upstreams().pool(*e, from_, upstream_version(*x->service, request.head),
+                                            connect_limit(snapshot));
     Result<Response> response = co_await pool.call(request);
+    // What has no inbound side of ours cannot speak for the mesh.
+    if (response && e->outside()) response->head.remove("x-meshd-error");
     if (x->error)
       last = *x->error;  // the deadline ended it
     else if (!response)
@@ -145,52 +161,66 @@ Task<Result<Response>> OutboundService::call(Request& request) {
 namespace {
 
 // Opaque bytes: one decision, one endpoint, one tunnel for the connection's life.
-Task<void> serve_opaque(DataPlane& plane, ByteStream& client, const Peer& from, const OutboundPort& port) {
-  ExchangePtr x = begin_exchange(plane, Direction::outbound, nullptr, from);
-  const Snapshot& snapshot = **x->snapshot;
-  x->service = snapshot.service(port.service);
-  auto refuse_connection = [&x, &client](Error why) {
-    x->error = why;
-    client.close({Errc::reset, why.side, why.why});
-  };
-  if (x->service == nullptr) {
-    refuse_connection({Errc::not_found, Side::self, "the mesh has no such service"});
-    co_return;
+class OutboundBytes final : public OpaqueSide {
+ public:
+  OutboundBytes(DataPlane& plane, const Peer& from, const OutboundPort& port)
+      : plane_(plane), from_(from), port_(port) {}
+  Task<Result<std::unique_ptr<ByteStream>>> open(std::string_view first) override;
+  milliseconds idle() const override { return (*x_->snapshot)->model.defaults.timeout.idle; }
+  void ended(const RelayTotals& totals) override {
+    x_->bytes_in = totals.from_client;
+    x_->bytes_out = totals.to_client;
+    x_->error = totals.error;
   }
-  RequestFacts facts = facts_of(*x, {}, plane.random().next());
-  x->routing = route_request(*x->service, facts);
-  if (!x->routing.ok()) {
-    refuse_connection({x->routing.reason, Side::self, why_of(x->routing.reason)});
-    co_return;
+  void dropped() override {
+    if (x_) forget(*x_);
   }
+
+ private:
+  std::unexpected<Error> refused(Error why) {
+    x_->error = why;
+    return fail(why);
+  }
+
+  DataPlane& plane_;
+  const Peer& from_;
+  const OutboundPort& port_;
+  ExchangePtr x_;  // recorded when it goes
+};
+
+Task<Result<std::unique_ptr<ByteStream>>> OutboundBytes::open(std::string_view first) {
+  x_ = begin_exchange(plane_, Direction::outbound, nullptr, from_);
+  Exchange& x = *x_;
+  const Snapshot& snapshot = **x.snapshot;
+  x.server_name = server_name(first);
+  x.service = snapshot.service(port_.service);
+  if (x.service == nullptr) co_return refused({Errc::not_found, Side::self, "the mesh has no such service"});
+  RequestFacts facts = facts_of(x, {}, plane_.random().next());
+  x.routing = route_request(*x.service, facts);
+  if (!x.routing.ok()) co_return refused({x.routing.reason, Side::self, why_of(x.routing.reason)});
   Tried tried;
   Error last{Errc::no_endpoint, Side::upstream, why_of(Errc::no_endpoint)};
   while (tried.size() < kTriesMax) {
-    const Endpoint* e = balance(x->routing.candidates, x->service->balance, plane.states(), tried,
-                                plane.random(), plane.turn(*x->service), plane.loop().now());
+    const Endpoint* e = balance(x.routing.candidates, x.service->balance, plane_.states(), tried,
+                                plane_.random(), plane_.turn(*x.service), plane_.loop().now());
     if (e == nullptr) break;
     tried.push_back(e);
-    if (e->outside() && !allowed_outside(*x, facts)) {
-      last = {Errc::denied, Side::client, "denied by policy"};
-      x->detail = policy_text(snapshot, x->policy);
-      break;
+    if (e->outside() && !allowed_outside(x, facts)) {
+      x.detail = policy_text(snapshot, x.policy);
+      co_return refused({Errc::denied, Side::client, "denied by policy"});
     }
-    take(*x, *e);
-    auto upstream = co_await plane.upstreams().connect(*e, from, connect_limit(snapshot));
+    take(x, *e);
+    auto upstream = co_await plane_.upstreams().connect(*e, from_, connect_limit(snapshot));
     if (upstream) {
-      x->load->succeeded();
-      RelayTotals totals = co_await relay(client, **upstream, snapshot.model.defaults.timeout.idle);
-      x->bytes_in = totals.from_client;
-      x->bytes_out = totals.to_client;
-      x->error = totals.error;
-      co_return;
+      x.load->succeeded();
+      co_return upstream;
     }
     last = upstream.error();
-    if (unreached(last)) x->load->failed(plane.loop().now());
-    give_back(*x);
+    if (unreached(last)) x.load->failed(plane_.loop().now());
+    give_back(x);
     if (!unreached(last)) break;
   }
-  refuse_connection(last);
+  co_return refused(last);
 }
 
 }  // namespace
@@ -201,12 +231,17 @@ Task<void> serve_outbound(DataPlane& plane, std::unique_ptr<TcpStream> connectio
   snapshot = {};
   Gauge& open = plane.golden().connections_active(port.label);
   open.add();
-  if (port.opaque) {
-    ClosableConnection member(plane.outbound_group(), *connection);
-    co_await serve_opaque(plane, *connection, from, port);
-  } else {
-    OutboundService service(plane, from, connection->peer().ip(), port);
-    co_await serve_detected(std::move(connection), service, plane.outbound_group(), HeadLimits());
+  OutboundService requests(plane, from, connection->peer().ip(), port);
+  OutboundBytes bytes(plane, from, port);
+  ServerGroup& group = plane.outbound_group();
+  switch (port.carries) {
+    case Carries::http:
+      co_await serve_http(std::move(connection), requests, group, HttpOptions::edge());
+      break;
+    case Carries::bytes: co_await serve_opaque(*connection, nullptr, bytes, group); break;
+    case Carries::anything:
+      co_await serve_detect(std::move(connection), requests, bytes, group,
+                            {plane.first_speaker(port.label), HttpOptions::edge()});
   }
   open.sub();
 }

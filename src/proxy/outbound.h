@@ -6,6 +6,7 @@
 
 #include "net/tcp_stream.h"
 #include "proxy/exchange.h"
+#include "snapshot/snapshot.h"
 
 namespace meshd {
 
@@ -14,8 +15,8 @@ class ServerGroup;
 // What an explicit listener stands for.
 struct OutboundPort {
   std::string service;  // by name, looked up per request: it may change; empty: the Host field names it
-  bool opaque = false;  // bytes, not HTTP
-  std::string label;    // for metrics: "web:9001", "http:15080"
+  Carries carries = Carries::http;
+  std::string label;  // for metrics: "web:9001", "http:15080"
 };
 
 // Serves one accepted connection to its end.

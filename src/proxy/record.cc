@@ -46,6 +46,7 @@ AccessRecord log_record(const Exchange& x, uint64_t duration_ns) {
     r.host = x.request->head.authority();
     if (auto id = x.request->head.find("x-request-id")) r.request_id = *id;
   }
+  if (!x.server_name.empty()) r.host = x.server_name;
   r.status = x.status;
   if (x.error) {
     r.error = name_of(x.error->code);
@@ -62,12 +63,16 @@ AccessRecord log_record(const Exchange& x, uint64_t duration_ns) {
 
 }  // namespace
 
-void record(Exchange& x) {
-  if (x.recorded) return;
+void forget(Exchange& x) {
   x.recorded = true;
   x.deadline.stop();
   if (x.load != nullptr) --x.load->active;
   x.load = nullptr;
+}
+
+void record(Exchange& x) {
+  if (x.recorded) return;
+  forget(x);
   if (x.content) x.bytes_in = x.content->bytes;
   if (x.request != nullptr && x.request->cancellation == &x.cancellation) x.request->cancellation = nullptr;
   auto duration = static_cast<uint64_t>((x.plane.loop().now() - x.start).count());

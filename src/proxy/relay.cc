@@ -16,7 +16,7 @@ struct Relaying {
   Op<bool> upward_done{};
   Timer timer{
       [](void* self) {
-        static_cast<Relaying*>(self)->end({Errc::timeout, Side::self, "no byte either way for too long"});
+        static_cast<Relaying*>(self)->end({Errc::idle, Side::self, "no byte either way for too long"});
       },
       this};
 
@@ -71,6 +71,49 @@ Task<RelayTotals> relay(ByteStream& client, ByteStream& upstream, milliseconds i
   co_await pump(r, upstream, client, Side::upstream, r.totals.to_client);
   co_await r.upward_done;
   co_return std::move(r.totals);
+}
+
+namespace {
+
+// Bytes belong to the group too: they are closed when a drain ends.
+class ClosableConnection final : public ServerConnection {
+ public:
+  ClosableConnection(ServerGroup& group, ByteStream& stream) : ServerConnection(group), stream_(stream) {}
+  ~ClosableConnection() = default;
+  void begin_drain() override {}
+  void close(Error why) override { stream_.close(why); }
+  bool idle() const override { return false; }
+
+ private:
+  ByteStream& stream_;
+};
+
+Error reset_for(Error why) { return {Errc::reset, why.side, why.why}; }
+
+}  // namespace
+
+Task<void> serve_opaque(ByteStream& client, std::unique_ptr<ByteStream> upstream, OpaqueSide& side,
+                        ServerGroup& group, std::string first) {
+  ClosableConnection member(group, client);
+  if (!upstream) {
+    auto opened = co_await side.open(first);
+    if (!opened) {
+      client.close(reset_for(opened.error()));
+      co_return;
+    }
+    upstream = std::move(*opened);
+  }
+  if (!first.empty()) {
+    auto written = co_await upstream->write(Chunk::copy(first));
+    if (!written) {
+      client.close(reset_for(written.error()));
+      side.ended({.error = written.error()});
+      co_return;
+    }
+  }
+  RelayTotals totals = co_await relay(client, *upstream, side.idle());
+  totals.from_client += first.size();
+  side.ended(totals);
 }
 
 }  // namespace meshd

@@ -2,6 +2,8 @@
 // upstreams.cc: stage 6 of 8, send: three kinds of connector behind one pool.
 #include "proxy/upstreams.h"
 
+#include "http/grpc.h"
+#include "http/h2_pool.h"
 #include "net/tcp_stream.h"
 
 namespace meshd {
@@ -60,55 +62,70 @@ class LocalConnector final : public Connector {
   const Peer& from_;
 };
 
-TunnelTarget target_of(const Endpoint& e) {
+TunnelTarget target_of(const Endpoint& e, Carries carries) {
   TunnelTarget t;
+  t.carries = carries;
   if (auto id = SpiffeId::parse(e.service->spiffe_id)) t.workload = *id;
   if (auto node = SocketAddress::from_ip(e.address, e.mesh_port)) t.node = *node;
   t.authority = e.service->name + ":" + std::to_string(e.port);
   return t;
 }
 
-}  // namespace
-
-std::unique_ptr<Connector> Upstreams::connector(const Endpoint& e, const Peer& from, milliseconds limit) {
-  if (e.outside()) return std::make_unique<DirectConnector>(e.address, e.port, limit);
-  if (e.node == node_) return std::make_unique<LocalConnector>(local_, target_of(e), from);
-  return std::make_unique<TunnelConnector>(mesh_, target_of(e), from, limit);
+// `heads`: of answers, in HTTP/1.
+std::unique_ptr<Service> make_pool(std::unique_ptr<Connector> connector, HttpVersion version,
+                                   HeadLimits heads) {
+  if (version == HttpVersion::http2)
+    return std::make_unique<H2Pool>(std::move(connector), H2Options::upstream());
+  ClientPool::Options options;
+  options.limits = heads;
+  return std::make_unique<ClientPool>(std::move(connector), options);
 }
 
-ClientPool& Upstreams::pool(const Endpoint& e, const Peer& from, milliseconds connect_limit) {
-  std::unique_ptr<ClientPool>& slot = pools_[{e.id, &from}];
-  if (!slot) {
-    ClientPool::Options options;
-    if (!e.outside()) options.limits = HeadLimits::mesh();
-    slot = std::make_unique<ClientPool>(connector(e, from, connect_limit), options);
+}  // namespace
+
+HttpVersion upstream_version(const ServiceEntry& service, const RequestHead& head) {
+  switch (service.protocol) {
+    case model::Protocol::http2:
+    case model::Protocol::grpc: return HttpVersion::http2;
+    case model::Protocol::detect:
+      return head.version == HttpVersion::http2 ? HttpVersion::http2 : HttpVersion::http11;
+    default: return is_grpc(head) ? HttpVersion::http2 : HttpVersion::http11;
   }
+}
+
+std::unique_ptr<Connector> Upstreams::connector(const Endpoint& e, const Peer& from, Carries carries,
+                                                milliseconds limit) {
+  if (e.outside()) return std::make_unique<DirectConnector>(e.address, e.port, limit);
+  TunnelTarget target = target_of(e, carries);
+  if (e.node == node_) return std::make_unique<LocalConnector>(local_, std::move(target), from);
+  return std::make_unique<TunnelConnector>(mesh_, std::move(target), from, limit);
+}
+
+Service& Upstreams::pool(const Endpoint& e, const Peer& from, HttpVersion version,
+                         milliseconds connect_limit) {
+  std::unique_ptr<Service>& slot = pools_[{e.id, &from, version == HttpVersion::http2}];
+  HeadLimits heads = e.outside() ? HeadLimits() : HeadLimits::mesh();
+  if (!slot) slot = make_pool(connector(e, from, Carries::http, connect_limit), version, heads);
   return *slot;
 }
 
-ClientPool& Upstreams::app_pool(const Endpoint& e, milliseconds connect_limit) {
-  std::unique_ptr<ClientPool>& slot = pools_[{e.id, nullptr}];
+Service& Upstreams::app_pool(const Endpoint& e, HttpVersion version, milliseconds connect_limit) {
+  std::unique_ptr<Service>& slot = pools_[{e.id, nullptr, version == HttpVersion::http2}];
   if (!slot)
-    slot =
-        std::make_unique<ClientPool>(std::make_unique<DirectConnector>(e.app_address, e.port, connect_limit));
+    slot = make_pool(std::make_unique<DirectConnector>(e.app_address, e.port, connect_limit), version,
+                     HeadLimits());
   return *slot;
 }
 
 Task<Result<std::unique_ptr<ByteStream>>> Upstreams::connect(const Endpoint& e, const Peer& from,
                                                              milliseconds connect_limit) {
-  std::unique_ptr<Connector> c = connector(e, from, connect_limit);
+  std::unique_ptr<Connector> c = connector(e, from, Carries::bytes, connect_limit);
   co_return co_await c->connect();
 }
 
 void Upstreams::retain(const Snapshot& snapshot) {
   std::erase_if(pools_,
                 [&](const auto& entry) { return snapshot.endpoint(entry.first.endpoint) == nullptr; });
-}
-
-size_t Upstreams::idle() const {
-  size_t n = 0;
-  for (const auto& [key, pool] : pools_) n += pool->idle();
-  return n;
 }
 
 }  // namespace meshd

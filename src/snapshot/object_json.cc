@@ -164,7 +164,7 @@ Service read_service(const Json& j, SourcePos at, ReadError& error) {
   Service s;
   s.at = at;
   s.name = in.text("name");
-  s.protocol = in.choice("protocol", Protocol::http, 4);
+  s.protocol = in.choice("protocol", Protocol::http, 5);
   s.port = in.number<uint16_t>("port");
   s.listen = in.number<uint16_t>("listen");
   s.listen_at = in.place("listen_at");

@@ -31,6 +31,9 @@ struct NodeInfo {
   friend bool operator==(const NodeInfo&, const NodeInfo&) = default;
 };
 
+// What connections to a service carry: HTTP of either version, opaque bytes, or what their first bytes show.
+enum class Carries : uint8_t { http, bytes, anything };
+
 struct ServiceEntry;
 
 // One place a service can be reached at. Outside the mesh `node` is empty and there is no tunnel: the calling node
@@ -98,7 +101,13 @@ struct ServiceEntry {
   std::vector<Route> routes;        // in order; never empty: without routes of its own one that takes all
   RouteTable route_table;
   SourcePos at;
-  bool opaque() const { return protocol == model::Protocol::tcp; }
+  Carries carries() const {
+    switch (protocol) {
+      case model::Protocol::tcp: return Carries::bytes;
+      case model::Protocol::detect: return Carries::anything;
+      default: return Carries::http;
+    }
+  }
 };
 
 // What runs on one node, as that node needs it.

@@ -124,7 +124,8 @@ web() {
   wait_until 10 "web $1 on $2:$3" port_open "$2" "$3"
 }
 
-# nginx_at NAME ADDRESS PORT [SERVER LINES [HTTP LINES]]: nginx with a configuration of its own, one worker, in the foreground.
+# nginx_at NAME ADDRESS "PORT [LISTEN WORDS]" [SERVER LINES [HTTP LINES]]: nginx with a configuration of its own, one
+# worker, in the foreground.
 nginx_at() {
   local name=$1 dir=$WORK/nginx-$1
   mkdir -p "$dir/html"
@@ -151,7 +152,7 @@ http {
 }
 CONF
   start "nginx-$name" nginx -p "$dir" -c "$dir/nginx.conf"
-  wait_until 10 "nginx $name on $2:$3" port_open "$2" "$3"
+  wait_until 10 "nginx $name on $2:$3" port_open "$2" "${3%% *}"
 }
 
 # rss_kib PID, fds PID: what a process holds.

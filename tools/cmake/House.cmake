@@ -2,6 +2,12 @@
 # House.cmake: folders are floors. A folder's library links every library of the floors below it and nothing beside it.
 
 enable_testing()
+# Seconds for one test: a bound for what hangs, not a measure. Sanitizers cost up to ten times.
+if(MESHD_SANITIZE)
+  set(MESHD_TEST_TIMEOUT 900)
+else()
+  set(MESHD_TEST_TIMEOUT 120)
+endif()
 
 # meshd_folder(<floor> <folder> <dep...>): src/<folder>/*.cc without *_test.cc becomes meshd_<folder>;
 # the *_test.cc files become the program test_<folder>. Call with floors ascending. A folder may be empty or absent.
@@ -42,7 +48,7 @@ function(meshd_folder floor folder)
     target_compile_definitions(test_${folder} PRIVATE MESHD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     target_link_libraries(test_${folder} PRIVATE $<TARGET_NAME_IF_EXISTS:${library}> ${ARGN} ${below} dep_catch2)
     add_test(NAME unit.${folder} COMMAND test_${folder} --colour-mode none)
-    set_tests_properties(unit.${folder} PROPERTIES LABELS unit TIMEOUT 120)
+    set_tests_properties(unit.${folder} PROPERTIES LABELS unit TIMEOUT ${MESHD_TEST_TIMEOUT})
     # Cases tagged [.long] are hidden from the plain run.
     add_test(NAME unit.${folder}.long COMMAND test_${folder} "[.long]" --allow-running-no-tests)
     set_tests_properties(unit.${folder}.long PROPERTIES LABELS long TIMEOUT 1800)
@@ -83,7 +89,7 @@ function(meshd_process_tests folder label)
     string(REGEX REPLACE "\\.sh$" "" test ${test})
     add_test(NAME ${label}.${test} COMMAND bash ${script} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/${folder})
     set_tests_properties(${label}.${test} PROPERTIES
-      ENVIRONMENT "MESHD=$<TARGET_FILE:meshd>" LABELS ${label} TIMEOUT 120 RESOURCE_LOCK process SKIP_RETURN_CODE 77)
+      ENVIRONMENT "MESHD=$<TARGET_FILE:meshd>" LABELS ${label} TIMEOUT ${MESHD_TEST_TIMEOUT} RESOURCE_LOCK process SKIP_RETURN_CODE 77)
     if(test MATCHES "\\.long$")
       set_tests_properties(${label}.${test} PROPERTIES LABELS long TIMEOUT 1800)
     endif()

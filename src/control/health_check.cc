@@ -69,9 +69,8 @@ Task<std::string> ask_health(SocketAddress at, model::Health health) {
   if (!tcp) co_return words_for(tcp.error());
   if (health.kind == model::HealthKind::tcp) co_return std::string();
   auto spent = std::chrono::duration_cast<milliseconds>(Loop::current().now() - begin);
-  auto asked =
-      ask_http(std::move(*tcp), std::move(health), std::max(health.timeout - spent, milliseconds(1)));
-  co_return co_await asked;
+  milliseconds left = std::max(health.timeout - spent, milliseconds(1));
+  co_return co_await ask_http(std::move(*tcp), std::move(health), left);
 }
 
 HealthCheck::HealthCheck(std::string node, std::function<void()> changed)

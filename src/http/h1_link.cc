@@ -4,6 +4,11 @@
 #include <algorithm>
 
 namespace meshd {
+namespace {
+
+constexpr size_t kEarlyMax = 16 * 1024;  // of small heads that wait behind another
+
+}  // namespace
 
 // The content of one message as its reader sees it. Outlives the message and the link's stream.
 class H1Body final : public Body {
@@ -286,13 +291,22 @@ Task<bool> H1Link::discard(size_t max, Error why) {
 
 Task<void> H1Link::write_apart(LocalPtr<H1Link> self, Chunk head) {
   // A broken stream is found by whoever writes next.
-  co_await self->stream_->write(std::move(head));
+  while (!head.empty()) {
+    co_await self->stream_->write(std::move(head));
+    head = std::exchange(self->early_more_, Chunk());
+  }
   self->early_ = false;
   if (self->early_op_.waiting()) self->early_op_.complete(true);
 }
 
 void H1Link::write_early(Chunk head) {
-  if (early_ || closed_) return;  // the peer does not even take small heads: it can do without them
+  if (closed_) return;
+  if (early_) {
+    // A peer that takes not even small heads can do without them.
+    if (early_more_.size() + head.size() <= kEarlyMax)
+      early_more_ = Chunk::copy(std::string(early_more_.view()).append(head.view()));
+    return;
+  }
   early_ = true;
   spawn(write_apart(LocalPtr<H1Link>(this), std::move(head)));
 }

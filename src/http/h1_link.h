@@ -111,6 +111,7 @@ class H1Link : public LocalCounted {
   std::optional<Error> broken_;
   H1Body* body_ = nullptr;  // the handle of this message's content, while somebody holds it
   ChunkedDecoder chunked_;
+  Chunk early_more_;  // small heads that came while another was being written
   Op<Result<bool>> more_op_;
   Op<bool> early_op_;
   Timer stall_timer_{&H1Link::stalled, this};

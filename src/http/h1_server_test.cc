@@ -166,15 +166,18 @@ TEST_CASE("interim answers go out before the final one") {
   Loop loop;
   class Hints final : public Service {
     Task<Result<Response>> call(Request& request) override {
-      ResponseHead early;
-      early.status = 103;
-      early.add("link", "</a>");
-      request.interim->interim(std::move(early));
+      for (int i = 0; i < 2; ++i) {
+        ResponseHead early;
+        early.status = 103;
+        early.add("link", "</a>");
+        request.interim->interim(std::move(early));
+      }
       co_return make_text_response(200, "", "ok");
     }
   } hints;
   std::string out = exchange(loop, hints, kGet);
-  CHECK(out.starts_with("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n"));
+  std::string early = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
+  CHECK(out.starts_with(early + early + "HTTP/1.1 200 OK\r\n"));
 }
 
 TEST_CASE(

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ca/token.h"
 
-#include <algorithm>
-
 #include "base/encode.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "http/semantics.h"
 #include "tls/digest.h"
 #include "tls/spiffe_id.h"
 
@@ -38,17 +37,8 @@ bool valid_pin(std::string_view pin) {
 
 // "host:port" or "[v6]:port"; whether the host exists is for the connection to find out.
 bool valid_server(std::string_view server) {
-  size_t colon = server.rfind(':');
-  if (colon == std::string_view::npos || colon == 0 || server.size() > 300) return false;
-  std::string_view host = server.substr(0, colon), port = server.substr(colon + 1);
-  bool digits = !port.empty() && port.size() <= 5 &&
-                std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
-  if (!digits) return false;
-  int number = 0;
-  for (char c : port) number = number * 10 + (c - '0');
-  if (number == 0 || number > 65535) return false;
-  bool bracketed = host.front() == '[' && host.back() == ']';
-  return bracketed ? host.size() > 2 : host.find_first_of(":[]/ ") == std::string_view::npos;
+  auto asked = parse_authority(server);
+  return asked && asked->port.value_or(0) != 0;
 }
 
 }  // namespace

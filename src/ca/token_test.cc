@@ -85,10 +85,11 @@ TEST_CASE("a well-packed token with nonsense in it is refused") {
        {std::string("[]"), std::string("{}"), std::string("nonsense"), body("", "td", id, kPin, secret),
         body("host", "td", id, kPin, secret), body("h:0", "td", id, kPin, secret),
         body("h:65536", "td", id, kPin, secret), body("::1:1", "td", id, kPin, secret),
-        body("h/x:1", "td", id, kPin, secret), body("h:1", "TD", id, kPin, secret),
-        body("h:1", "td", "", kPin, secret), body("h:1", "td", id, "sha1:aa", secret),
-        body("h:1", "td", id, "sha256:aa", secret), body("h:1", "td", id, kPin, ""),
-        body("h:1", "td", id, kPin, to_base64url("short"))}) {
+        body("h/x:1", "td", id, kPin, secret), body("h\xc3\xa9:1", "td", id, kPin, secret),
+        body("\\u001b[2J:1", "td", id, kPin, secret), body("u@h:1", "td", id, kPin, secret),
+        body("h:1", "TD", id, kPin, secret), body("h:1", "td", "", kPin, secret),
+        body("h:1", "td", id, "sha1:aa", secret), body("h:1", "td", id, "sha256:aa", secret),
+        body("h:1", "td", id, kPin, ""), body("h:1", "td", id, kPin, to_base64url("short"))}) {
     INFO(b);
     REQUIRE_FALSE(JoinToken::parse(with_body(b)).has_value());
   }

@@ -20,6 +20,9 @@ const auto& v6(const sockaddr_storage& s) { return reinterpret_cast<const sockad
 Result<SocketAddress> SocketAddress::from_ip(std::string_view ip, uint16_t port) {
   SocketAddress a;
   std::string text(ip);
+  // It would end the text for inet_pton only.
+  if (ip.find('\0') != std::string_view::npos)
+    return fail(Errc::invalid_argument, Side::self, "not an IP address");
   auto& four = reinterpret_cast<sockaddr_in&>(a.storage_);
   auto& six = reinterpret_cast<sockaddr_in6&>(a.storage_);
   if (inet_pton(AF_INET, text.c_str(), &four.sin_addr) == 1) {

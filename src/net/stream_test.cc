@@ -242,4 +242,6 @@ TEST_CASE("addresses are parsed strictly and written back the same") {
     CAPTURE(bad);
     CHECK_FALSE(SocketAddress::parse(bad));
   }
+  CHECK_FALSE(SocketAddress::from_ip(std::string_view("10.0.0.1\0x", 10), 80));
+  CHECK_FALSE(SocketAddress::parse(std::string_view("10.0.0.1\0x:80", 13)));
 }

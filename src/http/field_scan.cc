@@ -45,6 +45,9 @@ Result<uint32_t> scan_fields(const Fields& fields, HttpVersion version, Side sid
     if (!is_field_value(f.value)) return fail(Errc::protocol, side, "a control character in a field value");
     if (version == HttpVersion::http2 && has_upper(f.name))
       return fail(Errc::protocol, side, "an upper-case field name in HTTP/2");
+    // RFC 9113 section 8.2.1. In HTTP/1 white space round a value is no part of it: it would be another value there.
+    if (version == HttpVersion::http2 && trim_ows(f.value).size() != f.value.size())
+      return fail(Errc::protocol, side, "white space round a field value in HTTP/2");
     seen |= special_of(f.name);
   }
   // RFC 9113 section 8.2.2.

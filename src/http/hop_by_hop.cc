@@ -36,7 +36,8 @@ bool may_be_removed(std::string_view name) {
   return !any_of(kEndToEnd, name) && !is_mesh_field(name) && !starts_with(name, "x-forwarded-");
 }
 
-// One protocol by name or name/version. h2c is never switched to: it would carry requests past every check.
+}  // namespace
+
 bool is_wanted_upgrade(std::string_view value) {
   size_t slash = value.find('/');
   std::string_view name = value.substr(0, slash);
@@ -45,8 +46,6 @@ bool is_wanted_upgrade(std::string_view value) {
   return !same_name(name, "h2c") && !same_name(name, "h2") && !same_name(name, "http") &&
          !same_name(name, "tls");
 }
-
-}  // namespace
 
 Result<> remove_hop_by_hop(Fields& fields, uint32_t seen, HttpVersion version, Side side, Framing& framing,
                            std::string* upgrade) {

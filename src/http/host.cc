@@ -20,6 +20,8 @@ std::optional<uint16_t> parse_port(std::string_view text) {
 }
 
 bool is_ipv6(std::string_view text) {
+  // A zero byte would end the text for inet_pton, and not for whoever reads the authority after us.
+  if (text.find('\0') != std::string_view::npos) return false;
   char copy[INET6_ADDRSTRLEN];
   if (text.size() >= sizeof copy) return false;
   copy[text.copy(copy, text.size())] = '\0';

@@ -32,6 +32,10 @@ Result<> read_framing(const Fields& fields, uint32_t seen, HttpVersion version, 
 Result<> remove_hop_by_hop(Fields& fields, uint32_t seen, HttpVersion version, Side side, Framing& framing,
                            std::string* upgrade);
 
+// One protocol by name or name/version, of Upgrade or :protocol. h2c is never switched to: it would carry requests past
+// every check.
+bool is_wanted_upgrade(std::string_view value);
+
 // Splits an HTTP/1 request-target or HTTP/2's pseudo-header fields into authority and normal path (target.cc).
 Result<> check_target(RequestHead& head, uint32_t seen, RequestRules rules);
 

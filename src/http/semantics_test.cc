@@ -133,6 +133,12 @@ TEST_CASE("an authority is host and port and nothing else") {
   }
 }
 
+TEST_CASE("a zero byte does not end an address literal early") {
+  for (std::string_view text :
+       {std::string_view("[::1\0]", 6), std::string_view("[::1\0 HTTP/1.1\r\nX: ]:80", 23)})
+    CHECK_FALSE(parse_authority(text));
+}
+
 TEST_CASE("a request head becomes one authority, one path and no hop-by-hop fields") {
   RequestHead h = head_of("GET", "http://B.test:80//x/./y?q",
                           {{"Host", "a.test"},
@@ -269,6 +275,16 @@ TEST_CASE("HTTP/2 heads pass the same rules") {
   h = h2_head("CONNECT", "/chat", "a.test");
   h.set_protocol("websocket");
   CHECK(code_of(h) == Errc::ok);
+  for (const char* protocol : {"h2c", "web socket", "websocket, h2c", "websocket\r\nx: y"}) {
+    h = h2_head("CONNECT", "/chat", "a.test");
+    h.set_protocol(protocol);
+    CHECK(code_of(h) == Errc::unsupported);
+  }
+  for (const char* value : {" v", "v ", "v\t"}) {
+    h = h2_head("GET", "/", "a.test");
+    h.add("x", value);
+    CHECK(code_of(h) == Errc::protocol);
+  }
   h = h2_head("GET", "a", "a.test");
   CHECK(code_of(h) == Errc::protocol);
   h = h2_head("GET", "/", "");

@@ -95,6 +95,8 @@ Result<> check_h2(RequestHead& head, uint32_t seen, RequestRules rules) {
   if (head.method() == "CONNECT" && head.protocol().empty()) return check_connect(head, authority, rules);
   if (!head.protocol().empty() && head.method() != "CONNECT")
     return fail(Errc::protocol, Side::client, ":protocol without CONNECT");
+  if (!head.protocol().empty() && !is_wanted_upgrade(head.protocol()))
+    return fail(Errc::unsupported, Side::client, "a :protocol that is no Upgrade");
   if (head.scheme() != "http" && head.scheme() != "https")
     return fail(Errc::protocol, Side::client, "a scheme other than http and https");
   auto set = set_authority(head, authority);

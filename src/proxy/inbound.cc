@@ -10,8 +10,6 @@
 //   7 record     record.cc         metrics and access log
 #include "proxy/inbound.h"
 
-#include <charconv>
-
 #include "http/semantics.h"
 #include "net/pipe.h"
 #include "proxy/data_plane.h"
@@ -22,29 +20,6 @@
 
 namespace meshd {
 namespace {
-
-// ":authority" of CONNECT (RFC 9113 8.5): "web:8080", or "10.0.0.2:8080" for the one service at that port here.
-std::optional<TunnelEnd> parse_tunnel(std::string_view authority, const Snapshot& snapshot,
-                                      std::string_view node) {
-  size_t colon = authority.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
-  std::string_view digits = authority.substr(colon + 1);
-  TunnelEnd end;
-  auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), end.port);
-  if (error != std::errc() || stop != digits.data() + digits.size() || end.port == 0) return std::nullopt;
-  std::string_view host = authority.substr(0, colon);
-  if (!SocketAddress::parse(authority)) {
-    const ServiceEntry* s = snapshot.service_for_host(host);
-    end.service = s ? s->name : std::string(host);
-    return end;
-  }
-  for (const Workload& w : snapshot.workloads_on(node)) {
-    if (w.endpoint == nullptr || w.endpoint->port != end.port) continue;
-    end.service = w.service->name;
-    return end;
-  }
-  return end;
-}
 
 void answer(H2ServerStream& stream, int status, const Error& why, std::string_view detail = {}) {
   ResponseHead head;
@@ -286,6 +261,7 @@ Task<Result<Response>> InboundService::call(Request& request) {
   // What it says of the mesh is what we say: whatever the other side sent under these names is dropped.
   remove_mesh_fields(request.head);
   request.head.add("x-meshd-client-id", from_.uri);
+  if (request.head.authority().empty()) request.head.set_authority(x->service->name);
   Service& pool = plane_.upstreams().app_pool(*x->endpoint, upstream_version(*x->service, request.head),
                                               snapshot.model.defaults.timeout.connect);
   Result<Response> response = co_await pool.call(request);

@@ -8,6 +8,7 @@
 #include "http/server_group.h"
 #include "net/tcp_stream.h"
 #include "proxy/exchange.h"
+#include "proxy/tunnel_authority.h"
 #include "proxy/upstreams.h"
 
 namespace meshd {
@@ -23,12 +24,6 @@ class Inbound final : public LocalJoin {
 
  private:
   DataPlane& plane_;
-};
-
-// What a tunnel leads to: a service on this node and the port of one of its instances.
-struct TunnelEnd {
-  std::string service;
-  uint16_t port = 0;
 };
 
 // One caller's requests through one tunnel.

@@ -106,6 +106,8 @@ Task<Result<Response>> OutboundService::call(Request& request) {
   if (x->service == nullptr)
     co_return refuse(std::move(x), {Errc::not_found, Side::client, "the mesh has no such service"},
                      "host=" + std::string(request.head.authority()));
+  // HTTP/1.0 may come without Host (RFC 9112 section 3.2): its port says where it goes, and the next hop asks for it.
+  if (request.head.authority().empty()) request.head.set_authority(x->service->name);
 
   auto find_field = [&request](std::string_view name) { return request.head.find(name); };
   RequestFacts facts = facts_of(*x, FieldLookup(find_field), plane_.random().next());

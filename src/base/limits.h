@@ -69,6 +69,8 @@ inline constexpr int kUnsentMax =
 inline constexpr size_t kIdlePerPool =
     64;  // idle upstream connections kept per (identity, endpoint) and loop
 inline constexpr size_t kH2ConnectionsMax = 64;  // HTTP/2 connections per (identity, endpoint) and loop
+inline constexpr size_t kReplayMax =
+    64 * 1024;  // content of a request kept for another try; larger is sent once
 // `protocol: detect`: how long a new connection may be silent before its upstream is opened, for servers that speak
 // first. HTTP and TLS clients speak within this time on any local network.
 inline constexpr milliseconds kDetectGrace{2};

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "model/access_check.h"
+#include "model/bind_resilience.h"
 #include "model/reader.h"
 
 namespace meshd::model {
@@ -38,6 +39,8 @@ class Binder {
     m.server.dashboard = server.text("dashboard");
     Reader timeout = top.below("defaults").below("timeout");
     m.defaults.timeout = {timeout.duration("request"), timeout.duration("connect"), timeout.duration("idle")};
+    m.defaults.retries = read_retries(top.below("defaults").below("retries"), {});
+    retries_ = m.defaults.retries;
     if (const YamlNode* services = top.find("services"))
       for (const YamlPair& pair : services->pairs)
         if (is_dns_label(pair.key.text)) m.services.push_back(service(pair));
@@ -86,6 +89,8 @@ class Binder {
       for (const YamlNode& item : list->items)
         if (item.kind == YamlNode::map) s.instances.push_back(instance(item));
     if (r.has("health")) s.health = health(r);
+    s.breaker = read_breaker(r);
+    s.limits = read_limits(r);
     return s;
   }
 
@@ -170,6 +175,8 @@ class Binder {
       out.request_timeout = timeout.duration("request");
       out.timeout_at = timeout.at("request");
     }
+    if (timeout.has("per_try")) out.per_try = timeout.duration("per_try");
+    if (r.has("retries")) out.retries = read_retries(r.below("retries"), retries_);
     return out;
   }
 
@@ -314,6 +321,7 @@ class Binder {
     return out;
   }
 
+  Retries retries_;  // of defaults
   Findings& findings_;
 };
 

@@ -87,12 +87,7 @@ std::optional<Problem> check_scalar(const Key& key, const YamlNode& node, bool q
     case Type::flag: return require(!node.quoted && (text == "true" || text == "false"), md::wrong_type);
     case Type::integer: return check_integer(key, node);
     case Type::duration: return check_duration(key, node);
-    case Type::duration_range: {
-      size_t dots = text.find("..");
-      return require(dots != std::string::npos && parse_duration(text.substr(0, dots)) &&
-                         parse_duration(text.substr(dots + 2)),
-                     md::unit);
-    }
+    case Type::duration_range: return require(parse_duration_range(text).has_value(), md::unit);
     case Type::percent: {
       Problem p = malformed(key, node, md::unit);
       if (bare_number(text)) p.hint = "write " + text + "%";

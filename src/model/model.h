@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "model/resilience.h"
 
 namespace meshd::model {
 
@@ -47,6 +48,7 @@ struct Timeouts {
 
 struct Defaults {
   Timeouts timeout;
+  Retries retries;
 };
 
 // ---- services
@@ -91,6 +93,8 @@ struct Service {
   std::vector<Instance> instances;
   std::optional<Health> health;
   Balance balance = Balance::least_request;
+  std::optional<Breaker> breaker;
+  EndpointLimits limits;
 };
 
 // ---- routes
@@ -127,6 +131,8 @@ struct Route {
   std::vector<RouteTo> to;  // empty: all endpoints of the service
   std::optional<milliseconds> request_timeout;
   SourcePos timeout_at;
+  milliseconds per_try{0};         // of one try; 0: none
+  std::optional<Retries> retries;  // nothing: as defaults say
 };
 
 // ---- policy

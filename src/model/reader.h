@@ -54,6 +54,19 @@ class Reader {
     auto value = n ? parse_duration(n->text) : std::nullopt;
     return value ? *value : parse_duration(fallback(row(key))).value_or(milliseconds(0));
   }
+  std::pair<milliseconds, milliseconds> duration_range(std::string_view key) const {
+    const YamlNode* n = scalar(key);
+    auto range = n ? parse_duration_range(n->text) : std::nullopt;
+    if (!range) range = parse_duration_range(fallback(row(key)));
+    return range.value_or(std::pair(milliseconds(0), milliseconds(0)));
+  }
+  // A percentage in thousandths.
+  uint32_t permille(std::string_view key) const {
+    const YamlNode* n = scalar(key);
+    auto percent = n ? parse_percent(n->text) : std::nullopt;
+    if (!percent) percent = parse_percent(fallback(row(key)));
+    return static_cast<uint32_t>(percent.value_or(0) * 10 + 0.5);
+  }
   bool flag(std::string_view key) const {
     const YamlNode* n = scalar(key);
     return n ? n->text == "true" : fallback(row(key)) == "true";

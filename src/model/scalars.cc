@@ -62,6 +62,14 @@ std::optional<milliseconds> parse_duration(std::string_view text) {
   return milliseconds(std::llround(total));
 }
 
+std::optional<std::pair<milliseconds, milliseconds>> parse_duration_range(std::string_view text) {
+  size_t dots = text.find("..");
+  if (dots == std::string_view::npos) return std::nullopt;
+  auto from = parse_duration(text.substr(0, dots)), to = parse_duration(text.substr(dots + 2));
+  if (!from || !to || *from > *to) return std::nullopt;
+  return std::pair(*from, *to);
+}
+
 std::string format_duration_short(milliseconds d) {
   int64_t ms = d.count();
   if (ms == 0) return "0s";

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace meshd::model {
 
@@ -14,6 +15,8 @@ using std::chrono::milliseconds;
 std::optional<int64_t> parse_integer(std::string_view text);
 // 250ms, 1.5s, 5m, 24h, 3650d. A unit is required, also for 0.
 std::optional<milliseconds> parse_duration(std::string_view text);
+// 25ms..250ms
+std::optional<std::pair<milliseconds, milliseconds>> parse_duration_range(std::string_view text);
 // Written shortest: 1500ms, 5s, 24h.
 std::string format_duration_short(milliseconds d);
 // 20% → 20.0; 0 to 100.

@@ -90,6 +90,6 @@ TEST_CASE("repeated failures keep an endpoint away longer, at most five seconds;
     last = s.avoid_until.ns;
   }
   CHECK(last == 5'000'000'000);
-  s.succeeded();
+  s.reached();
   CHECK(s.usable(now));
 }

@@ -55,6 +55,10 @@ DataPlane::DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls,
            "Requests and connections that broke a rule or a limit of HTTP and were refused "
            "before anything was done for them, by reason.",
            {"direction", "reason"}})),
+      retries_(registry_.counters(
+          {"meshd_retries_total", "Tries beyond the first, by called service.", {"service"}})),
+      ejections_(registry_.counters(
+          {"meshd_ejections_total", "Endpoints taken out by a breaker, by called service.", {"service"}})),
       random_(seed()),
       peers_(settings.trust_domain),
       inbound_(*this),

@@ -19,6 +19,7 @@
 #include "proxy/loop_snapshot.h"
 #include "proxy/mesh_client.h"
 #include "proxy/outbound.h"
+#include "proxy/retry.h"
 #include "proxy/upstreams.h"
 #include "telemetry/golden.h"
 
@@ -59,11 +60,14 @@ class DataPlane final : TurnEnd {
   // Who was seen to speak first at a listener or instance of a service with `protocol: detect`.
   FirstSpeaker& first_speaker(const std::string& place) { return first_speakers_[place]; }
   uint32_t& turn(const ServiceEntry& s) { return turns_[s.name]; }
+  RetryBudget& retry_budget(const ServiceEntry& s) { return retry_budgets_[s.name]; }
   ServerGroup& outbound_group() { return outbound_group_; }
   ServerGroup& inbound_group() { return inbound_group_; }
   std::shared_ptr<const TlsContext> server_tls() const { return tls_.server; }
   void log(AccessRecord record);
   void count_refused_handshake(const Error& why);
+  void count_retry(std::string_view service) { retries_.with({service}).add(); }
+  void count_ejection(std::string_view service) { ejections_.with({service}).add(); }
   void count_refused(std::string_view direction, const Error& why);
   int64_t wall_ms() const;  // Unix time
 
@@ -85,11 +89,14 @@ class DataPlane final : TurnEnd {
   GoldenMetrics golden_;
   Family<Counter>& handshakes_refused_;
   Family<Counter>& refused_;
+  Family<Counter>& retries_;
+  Family<Counter>& ejections_;
   FastRandom random_;
   PeerTable peers_;
   SnapshotRef snapshot_;
   EndpointStates states_;
   std::unordered_map<std::string, uint32_t> turns_;
+  std::unordered_map<std::string, RetryBudget> retry_budgets_;
   std::unordered_map<std::string, FirstSpeaker> first_speakers_;
   MeshClients mesh_;
   Inbound inbound_;

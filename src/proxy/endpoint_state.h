@@ -16,10 +16,28 @@ struct EndpointState {
   Instant avoid_until{};  // after a failed connect: others first until then
   bool down = false;      // health checks or heartbeats say so
 
-  bool usable(Instant now) const { return !down && avoid_until <= now; }
+  // ---- breaker.cc
+  uint32_t errors = 0;      // failures in a row
+  uint32_t ejections = 0;   // without a success between them
+  Instant ejected_until{};  // 0: it is not; afterwards one request tries it
+  bool probing = false;     // that request is under way
+  bool ejected(Instant now) const { return ejected_until.ns != 0 && (ejected_until > now || probing); }
+
+  bool usable(Instant now) const { return !down && avoid_until <= now && !ejected(now); }
+  // A request goes there.
+  void taken(Instant now) {
+    ++active;
+    if (ejected_until.ns != 0 && ejected_until <= now) probing = true;
+  }
   // The endpoint could not be reached: stay away for 0.1 s, doubling up to 5 s.
   void failed(Instant now);
-  void succeeded() {
+  // The request is over, one way or another.
+  void left() {
+    --active;
+    probing = false;
+  }
+  // A connection was made or used.
+  void reached() {
     failures = 0;
     avoid_until = {};
   }

@@ -10,6 +10,7 @@
 #include "proxy/balance.h"
 #include "proxy/endpoint_state.h"
 #include "proxy/loop_snapshot.h"
+#include "proxy/try_timer.h"
 
 namespace meshd {
 
@@ -56,6 +57,7 @@ struct Exchange {
 
   // The request's deadline: ends whatever the call waits for.
   Cancellation cancellation;
+  std::unique_ptr<TryTimer> try_timer;  // where the route limits one try
   Timer deadline{&Exchange::on_deadline, this};
   static void on_deadline(void* self);
 };

@@ -19,36 +19,12 @@
 #include "proxy/relay.h"
 #include "proxy/serve_http.h"
 #include "proxy/sniff.h"
+#include "proxy/tries.h"
 
 namespace meshd {
 namespace {
 
-constexpr size_t kTriesMax = 3;  // endpoints tried before the caller hears that none answers
-
-// The request cannot have reached the application.
-bool unreached(const Error& e) {
-  switch (e.code) {
-    case Errc::refused:
-    case Errc::unreachable:
-    case Errc::resolve:
-    case Errc::identity:
-    case Errc::tls:
-    case Errc::draining: return true;
-    default: return false;
-  }
-}
-
-// The far node answered in the application's place: it could not reach it. (An application cannot forge this: the
-// far node removes the field from what it relays.)
-std::optional<Error> unreached(const Response& r) {
-  auto reason = r.head.find("x-meshd-error");
-  if (!reason) return std::nullopt;
-  if (reason->starts_with("refused") || reason->starts_with("unreachable"))
-    return Error{Errc::refused, Side::upstream, "the application does not accept connections"};
-  if (reason->starts_with("draining"))
-    return Error{Errc::draining, Side::upstream, "the called node is going away"};
-  return std::nullopt;
-}
+constexpr size_t kTriesMax = 3;  // endpoints tried for one opaque connection
 
 // How long the request may wait for its answer; 0: for ever. A gRPC call waits as long as its caller said, and a stream
 // of which nobody said anything may be silent for hours; only a route that says so limits it.
@@ -74,11 +50,11 @@ const char* why_of(Errc reason) {
 void take(Exchange& x, const Endpoint& e) {
   x.endpoint = &e;
   x.load = &x.plane.states().of(e.id);
-  ++x.load->active;
+  x.load->taken(x.plane.loop().now());
 }
 
 void give_back(Exchange& x) {
-  if (x.load != nullptr) --x.load->active;
+  if (x.load != nullptr) x.load->left();
   x.load = nullptr;
 }
 
@@ -118,46 +94,26 @@ Task<Result<Response>> OutboundService::call(Request& request) {
   milliseconds limit = time_limit(request, x->routing);
   if (limit.count() > 0) x->deadline.start(limit);
 
-  Tried tried;
-  Error last{Errc::no_endpoint, Side::upstream, why_of(Errc::no_endpoint)};
-  uint32_t& turn = plane_.turn(*x->service);
-  const bool has_body = request.body != nullptr;
-  while (tried.size() < kTriesMax) {
-    const Endpoint* e = balance(x->routing.candidates, x->service->balance, plane_.states(), tried,
-                                plane_.random(), turn, plane_.loop().now());
-    if (e == nullptr) break;
-    tried.push_back(e);
+  Tries tries(*x);
+  while (const Endpoint* e = tries.pick()) {
     if (e->outside() && !allowed_outside(*x, facts)) {
       std::string place = policy_text(snapshot, x->policy);
       co_return refuse(std::move(x), {Errc::denied, Side::client, "denied by policy"}, std::move(place));
     }
-    take(*x, *e);
+    tries.begin(*e);
     Service& pool = plane_.upstreams().pool(*e, from_, upstream_version(*x->service, request.head),
                                             connect_limit(snapshot));
     Result<Response> response = co_await pool.call(request);
     // What has no inbound side of ours cannot speak for the mesh.
     if (response && e->outside()) response->head.remove("x-meshd-error");
-    if (x->error)
-      last = *x->error;  // the deadline ended it
-    else if (!response)
-      last = response.error();
-    else if (auto why = unreached(*response))
-      last = *why;
-    else {
-      x->load->succeeded();
-      co_return relay_response(std::move(x), std::move(*response));
-    }
-    // From here on this endpoint has failed us. Another may be tried where nothing can have been done twice.
-    if (unreached(last)) x->load->failed(plane_.loop().now());
-    bool body_untouched = !has_body || request.body != nullptr;
-    if (response && (!unreached(last) || !body_untouched || x->error)) {
-      if (!x->error) co_return relay_response(std::move(x), std::move(*response));
-      break;
-    }
-    give_back(*x);
-    if (!unreached(last) || !body_untouched || x->error) break;
+    if (tries.ended(response)) co_return relay_response(std::move(x), std::move(*response));
+    bool another = co_await tries.another(response);
+    if (another) continue;
+    if (response && !x->error) co_return relay_response(std::move(x), std::move(*response));
+    break;
   }
-  co_return refuse(std::move(x), last, "service=" + x->service->name);
+  Error why = tries.last();
+  co_return refuse(std::move(x), why, "service=" + x->service->name);
 }
 
 namespace {
@@ -214,7 +170,7 @@ Task<Result<std::unique_ptr<ByteStream>>> OutboundBytes::open(std::string_view f
     take(x, *e);
     auto upstream = co_await plane_.upstreams().connect(*e, from_, connect_limit(snapshot));
     if (upstream) {
-      x.load->succeeded();
+      x.load->reached();
       co_return upstream;
     }
     last = upstream.error();

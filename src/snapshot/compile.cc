@@ -59,6 +59,8 @@ class Compiler {
       e.listen = service.listen;
       e.health = service.health ? &*service.health : nullptr;
       e.balance = service.balance;
+      e.breaker = service.breaker ? &*service.breaker : nullptr;
+      e.limits = service.limits;
       e.at = service.at;
       endpoints(service, e);
       if (e.listen && !s_->by_listen_.emplace(e.listen, &e).second) {
@@ -170,6 +172,8 @@ class Compiler {
     out.match = r.match;
     out.timeout = r.request_timeout.value_or(s_->model.defaults.timeout.request);
     out.timeout_at = r.timeout_at;
+    out.per_try = r.per_try;
+    out.retries = r.retries ? &*r.retries : &s_->model.defaults.retries;
     if (r.to.empty()) out.to.push_back(destination({r.at, {}, 1}, e));
     for (const model::RouteTo& to : r.to) {
       out.to.push_back(destination(to, e));

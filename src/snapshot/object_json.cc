@@ -2,6 +2,8 @@
 // object_json.cc: each value of the model as JSON and back: writer and reader of one value stand together.
 #include "snapshot/object_json.h"
 
+#include "snapshot/resilience_json.h"
+
 namespace meshd {
 namespace {
 
@@ -155,6 +157,8 @@ Json write_service(const Service& s) {
   o.place("listen_at", s.listen_at);
   o.list("instances", s.instances, [&](const Instance& i) { return write_instance(i, s.at); });
   if (s.health) o.value("health", write_health(*s.health, s.at));
+  if (s.breaker) o.value("breaker", write_breaker(*s.breaker));
+  if (s.limits != model::EndpointLimits()) o.value("limits", write_limits(s.limits));
   o.text("balance", name_of(s.balance), name_of(Balance::least_request));
   return o.done();
 }
@@ -170,6 +174,8 @@ Service read_service(const Json& j, SourcePos at, ReadError& error) {
   s.listen_at = in.place("listen_at");
   in.each("instances", [&](const Json& i) { s.instances.push_back(read_instance(i, in)); });
   if (in.has("health")) s.health = read_health(in.take("health"), in);
+  if (in.has("breaker")) s.breaker = read_breaker(in.take("breaker"), error);
+  if (in.has("limits")) s.limits = read_limits(in.take("limits"), error);
   s.balance = in.choice("balance", Balance::least_request, 2);
   return s;
 }
@@ -190,6 +196,8 @@ Json write_route(const model::Route& r) {
   });
   if (r.request_timeout) o.value("timeout_ms", json(int64_t{r.request_timeout->count()}));
   o.place("timeout_at", r.timeout_at);
+  o.number("per_try_ms", r.per_try.count());
+  if (r.retries) o.value("retries", write_retries(*r.retries));
   return o.done();
 }
 
@@ -211,6 +219,8 @@ model::Route read_route(const Json& j, SourcePos at, ReadError& error) {
   });
   if (in.has("timeout_ms")) r.request_timeout = in.ms("timeout_ms");
   r.timeout_at = in.place("timeout_at");
+  r.per_try = in.ms("per_try_ms");
+  if (in.has("retries")) r.retries = read_retries(in.take("retries"), error);
   return r;
 }
 
@@ -288,6 +298,7 @@ Json write_mesh(const Model& m) {
   o.number("request_timeout_ms", m.defaults.timeout.request.count());
   o.number("connect_timeout_ms", m.defaults.timeout.connect.count());
   o.number("idle_timeout_ms", m.defaults.timeout.idle.count());
+  o.value("retries", write_retries(m.defaults.retries));
   o.text("policy_default", name_of(m.policy.default_effect));
   const AccessLog& log = m.telemetry.access_log;
   o.text("access_log_format", log.format == AccessLogFormat::text ? "text" : "json", "json");
@@ -311,6 +322,7 @@ void read_mesh(const Json& j, Model& m, ReadError& error) {
   m.defaults.timeout.request = in.ms("request_timeout_ms");
   m.defaults.timeout.connect = in.ms("connect_timeout_ms");
   m.defaults.timeout.idle = in.ms("idle_timeout_ms");
+  if (in.has("retries")) m.defaults.retries = read_retries(in.take("retries"), error);
   m.policy.default_effect = in.choice("policy_default", Effect::deny, 2);
   AccessLog& log = m.telemetry.access_log;
   std::string format = in.text("access_log_format", "json");

@@ -74,7 +74,9 @@ struct Route {
   uint64_t weight_total = 0;
   milliseconds timeout{0};  // of the whole request; 0: none
   SourcePos timeout_at;
-  std::string status;  // not empty: quarantined; a request that matches it is refused
+  milliseconds per_try{0};                  // of one try; 0: none
+  const model::Retries* retries = nullptr;  // of the snapshot's model; never null
+  std::string status;                       // not empty: quarantined; a request that matches it is refused
 };
 
 struct PolicyRule {
@@ -97,6 +99,8 @@ struct ServiceEntry {
   uint16_t listen = 0;                    // explicit listener on every node; 0: none
   const model::Health* health = nullptr;  // null: endpoints count as healthy until they fail
   model::Balance balance = model::Balance::least_request;
+  const model::Breaker* breaker = nullptr;  // null: none
+  model::EndpointLimits limits;
   std::vector<Endpoint> endpoints;  // all, also quarantined ones
   std::vector<Route> routes;        // in order; never empty: without routes of its own one that takes all
   RouteTable route_table;

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/bind_resilience.h"
+
+#include <tuple>
+
+namespace meshd::model {
+namespace {
+
+uint8_t condition(std::string_view word) {
+  if (word == "connect-failure") return Retries::connect_failure;
+  if (word == "reset" || word == "reset-before-response") return Retries::reset;
+  if (word == "5xx") return Retries::server_error;
+  if (word == "gateway-error") return Retries::gateway_error;
+  return word == "429" ? Retries::too_many : 0;
+}
+
+}  // namespace
+
+Retries read_retries(const Reader& r, Retries base) {
+  Retries out = std::move(base);
+  if (r.has("max")) out.max = static_cast<uint32_t>(r.integer("max"));
+  if (r.has("on")) {
+    out.on = 0;
+    for (const std::string& word : r.texts("on")) out.on |= condition(word);
+  }
+  if (r.has("methods")) out.methods = r.texts("methods");
+  if (r.has("backoff")) std::tie(out.backoff_min, out.backoff_max) = r.duration_range("backoff");
+  if (r.has("budget")) out.budget_permille = r.permille("budget");
+  return out;
+}
+
+std::optional<Breaker> read_breaker(const Reader& service) {
+  if (!service.has("breaker")) return std::nullopt;
+  Reader r = service.below("breaker");
+  return Breaker{static_cast<uint32_t>(r.integer("consecutive_errors")), r.duration("eject"),
+                 r.permille("max_ejected")};
+}
+
+EndpointLimits read_limits(const Reader& service) {
+  Reader r = service.below("limits");
+  auto given = [&r](std::string_view key) { return r.has(key) ? static_cast<uint32_t>(r.integer(key)) : 0; };
+  return {given("max_connections"), given("max_pending"), given("max_requests")};
+}
+
+}  // namespace meshd::model

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// resilience.h: what the file says about failures: retries, breakers, limits. Part of the model's values (model.h).
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace meshd::model {
+
+using std::chrono::milliseconds;
+
+// When a failed request is tried again.
+struct Retries {
+  enum On : uint8_t {
+    connect_failure = 1,  // it cannot have arrived
+    reset = 2,            // the connection broke before an answer began
+    server_error = 4,     // status 500 to 599, or a try that took too long
+    gateway_error = 8,    // 502, 503, 504, or a try that took too long
+    too_many = 16,        // 429
+  };
+  uint32_t max = 2;  // tries beyond the first
+  uint8_t on = connect_failure | reset;
+  std::vector<std::string> methods;  // that may be done twice; empty: the idempotent ones
+  milliseconds backoff_min{25}, backoff_max{250};
+  uint32_t budget_permille = 200;  // retries as a share of a service's requests
+};
+
+// Takes an endpoint out when it fails.
+struct Breaker {
+  uint32_t consecutive_errors = 5;
+  milliseconds eject{30'000};  // the first time; longer each time in a row
+  uint32_t max_ejected_permille = 500;
+};
+
+// What one endpoint is given at most by one node; 0: no limit.
+struct EndpointLimits {
+  uint32_t connections = 0;
+  uint32_t pending = 0;
+  uint32_t requests = 0;
+  friend bool operator==(const EndpointLimits&, const EndpointLimits&) = default;
+};
+
+}  // namespace meshd::model

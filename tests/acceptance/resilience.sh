@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# resilience.sh: retries, budgets, breakers and try timeouts against real servers that fail, hang, cut and shed.
+. "$(dirname "$0")/mesh-web.inc.sh"
+
+cat >"$WORK/mesh.yaml" <<'YAML'
+version: 1
+mesh: { name: accept, trust_domain: accept.mesh }
+services:
+  storm:
+    listen: 9001
+    instances: [{ node: n2, bind: 127.0.1.2, port: 18001 }]
+  cut:
+    listen: 9002
+    instances: [{ node: n2, bind: 127.0.1.2, port: 18002 }]
+  pair:
+    listen: 9003
+    instances: [{ node: n2, bind: 127.0.1.2, port: 18003 }, { node: n2, bind: 127.0.1.2, port: 18004 }]
+  trio:
+    listen: 9005
+    breaker: { consecutive_errors: 5, eject: 2s, max_ejected: 50% }
+    instances:
+      - { node: n2, bind: 127.0.1.2, port: 18005 }
+      - { node: n2, bind: 127.0.1.2, port: 18006 }
+      - { node: n2, bind: 127.0.1.2, port: 18007 }
+  hang:
+    listen: 9008
+    instances: [{ node: n2, bind: 127.0.1.2, port: 18008 }, { node: n2, bind: 127.0.1.2, port: 18009 }]
+  shed:
+    listen: 9010
+    instances: [{ node: n2, bind: 127.0.1.2, port: 18010 }]
+  shop: { instances: [{ node: n1, any_local: true }] }
+routes:
+  - { name: storm, service: storm, retries: { max: 3, on: [5xx], backoff: 1ms..2ms } }
+  - { name: hang, service: hang, timeout: { per_try: 100ms }, retries: { max: 3, on: [gateway-error], backoff: 1ms..2ms } }
+  - { name: shed, service: shed, retries: { max: 2, on: [429] } }
+policy:
+  default: deny
+  rules:
+    - { name: shop-to-all, allow: { from: [service/shop], to: [storm, cut, pair, trio, hang, shed] } }
+YAML
+# server NAME PORT LINES [HTTP LINES]: nginx that writes a line per request.
+server() { nginx_at "$1" 127.0.1.2 "$2" "access_log $WORK/$1.requests one buffer=64k flush=100ms; $3" "log_format one \$request_method; ${4:-}"; }
+# asked NAME…: the requests that these got, once no more are being written.
+lines() { cat $(printf "$WORK/%s.requests " "$@") 2>/dev/null | wc -l; }
+asked() {
+  local now before=-1
+  now=$(lines "$@")
+  while [ "$now" != "$before" ]; do
+    pause 0.5 # the flush of the servers' logs is a time of theirs, which nobody can be asked for
+    before=$now
+    now=$(lines "$@")
+  done
+  echo "$now"
+}
+server storm 18001 'location / { return 503; }'
+server cut 18002 'location / { return 444; }'
+server left 18003 ''
+server right 18004 ''
+server good1 18005 ''
+server good2 18006 ''
+server bad 18007 'location / { return 500; }'
+server alive 18008 ''
+start dead nc -lk 127.0.1.2 18009
+server shed 18010 'limit_req zone=z; limit_req_status 429; add_header Retry-After 1 always;' \
+  'limit_req_zone $binary_remote_addr zone=z:1m rate=1r/s;'
+for name in left right good1 good2 alive shed; do echo ok >"$WORK/nginx-$name/html/index.html"; done
+mesh_up 2
+wait_until 10 "the mesh" answers http://127.0.1.1:9003/
+
+# ---- a service that always fails is not asked a fifth more than it would be anyway
+h2load --h1 -c 20 --rps 100 -D 10 http://127.0.1.1:9001/ >"$WORK/storm.out" 2>&1
+sent=$(sed -n 's/^requests: .* \([0-9]*\) done.*/\1/p' "$WORK/storm.out")
+got=$(asked storm)
+share=$(python3 -c "print('%.2f' % (($got - $sent) * 100 / $sent))")
+verdict retry-storm "$share % more than the $sent requests" "<= 20, > 10" python3 -c "exit(not 10 < $share <= 20.0)"
+
+# ---- a POST whose bytes may have been seen is sent once
+head -c 200 /dev/zero >"$WORK/content"
+before=$(asked cut)
+h2load --h1 -c 16 -n 50000 -d "$WORK/content" http://127.0.1.1:9002/ >"$WORK/post.out" 2>&1
+sent=$(sed -n 's/^requests: .* \([0-9]*\) done.*/\1/p' "$WORK/post.out")
+got=$(($(asked cut) - before))
+verdict post-once "$got at the server of $sent sent" "no more than sent, 50000" [ "$got" -le "$sent" -a "$got" -ge 50000 ]
+
+# ---- an endpoint killed under load
+start load h2load --h1 -c 20 --rps 100 -D 6 http://127.0.1.1:9003/
+LOAD=$PID
+busy() { [ "$(lines left)" -gt 500 ]; }
+wait_until 10 "load at both endpoints" busy
+pkill -KILL -P "$PID_nginx_right" || :
+stop "$PID_nginx_right" KILL
+wait "$LOAD"
+bad=$(h2load_bad <"$WORK/load.log")
+verdict endpoint-killed "$bad failed of $(h2load_field done <"$WORK/load.log")" 0 [ "$bad" = 0 ]
+
+# ---- an endpoint that fails is taken out, and comes back
+h2load --h1 -c 20 --rps 100 -D 5 http://127.0.1.1:9005/ >"$WORK/eject.out" 2>&1
+got=$(asked bad)
+verdict ejected "$got requests in 5 s at the one that fails" "<= 5 per loop, and probes: 20" [ "$got" -le 20 -a "$got" -gt 0 ]
+sed -i 's/return 500/return 200/' "$WORK/nginx-bad/nginx.conf"
+kill -HUP "$PID_nginx_bad"
+before=$(asked bad)
+start load h2load --h1 -c 20 --rps 50 -D 10 http://127.0.1.1:9005/
+LOAD=$PID
+since=$(date +%s%3N)
+back() { [ "$(lines bad)" -gt $((before + 200)) ]; }
+wait_until 10 "requests at the recovered endpoint" back
+took=$(($(date +%s%3N) - since))
+wait "$LOAD" || :
+verdict recovered "back in the share after $took ms" "<= 6000: its interval, longer after each probe that failed" [ "$took" -le 6000 ]
+
+# ---- a try that hangs costs its own time only
+h2load --h1 -c 4 -n 400 http://127.0.1.1:9008/ >"$WORK/hang.out" 2>&1
+bad=$(h2load_bad <"$WORK/hang.out")
+verdict try-timeout "$bad failed of 400 with one of two endpoints silent" 0 [ "$bad" = 0 ]
+
+# ---- Retry-After is waited for
+curl -s -o /dev/null http://127.0.1.1:9010/
+read -r code time < <(curl -s -o /dev/null -w '%{http_code} %{time_total}\n' http://127.0.1.1:9010/)
+verdict retry-after "status $code after $time s" "200 after 1 s or more" python3 -c "exit(not ($code == 200 and 0.9 < $time < 3))"
+exit $SHORT

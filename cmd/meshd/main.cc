@@ -2,8 +2,10 @@
 // main.cc: the commands of meshd, one a line; each has a file of its own beside this one.
 #include "meshd/command.h"
 
-int main(int argc, char** argv) {
-  using namespace meshd::cli;
+namespace meshd::cli {
+namespace {
+
+int run_command(int argc, char** argv) {
   CLI::App app{"meshd: a service mesh for machines: mTLS, routing and policy from one file"};
   Globals globals;
   app.add_option("--state", globals.state, "Directory of this node's keys and state")
@@ -36,3 +38,8 @@ int main(int argc, char** argv) {
   }
   return globals.action();
 }
+
+}  // namespace
+}  // namespace meshd::cli
+
+int main(int argc, char** argv) { return meshd::cli::run_command(argc, argv); }

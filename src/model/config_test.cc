@@ -116,7 +116,7 @@ TEST_CASE("one wrong line gives one finding, with code, place and hint") {
       {"defaults: { timeout: { connect: 1h } }\n",
        "MD1011 1:33 '1h' is out of range, in defaults.timeout.connect | 1ms to 5m\n"},
       {"defaults: { retries: { budget: 20 } }\n",
-       "MD1021 1:13 'defaults.retries' is not supported in this version | it has no effect\nMD1010 1:32 '20' "
+       "MD1010 1:32 '20' "
        "is not a percentage, such as 20%, in defaults.retries.budget | write 20%\n"},
       {"egress: { default: deny }\n", "MD1020 1:1 'egress' is not supported in this version | take it out\n"},
       {"version: 2\n", "MD1011 1:10 2 is out of range, in version | 1 to 1\n"},

@@ -143,6 +143,7 @@ constexpr Key kKeys[] = {
      "Which failures."},
     {"routes[].retries.methods", methods, "", "", "Which methods may be done twice."},
     {"routes[].retries.backoff", duration_range, "25ms..250ms", "", "Wait before a retry."},
+    {"routes[].retries.budget", percent, "20%", "", "Retries as a share of the service's requests."},
     {"routes[].rate_limit", map, "", "", "Requests beyond the rate are answered 429.", refused},
     {"routes[].rate_limit.rate", rate, "!", "", "Requests per second, minute or hour."},
     {"routes[].rate_limit.burst", integer, "", "1..10000000", "How many at once."},

@@ -184,8 +184,10 @@ auto H1ServerConnection::answer() -> Task<Next> {
   answering_ = false;
   response_.body.reset();
   if (next == Next::request && !message_ended()) {
-    // The service's hold on the content ends with its answer.
+    // The service's hold on the content ends with its answer. A rest that does not come holds nobody up.
+    head_timer_.start(options_.body_stall);
     bool ended = co_await discard(kDiscardMax, kAnswered);
+    head_timer_.stop();
     if (!ended) next = Next::part;
   }
   if (request_.body) request_.body.reset();

@@ -67,6 +67,7 @@ Task<void> serve_http(std::unique_ptr<ByteStream> stream, Service& service, Serv
   H1ServerOptions h1;
   h1.initial = std::move(initial);
   h1.limits = options.heads;
+  h1.body_stall = options.body_stall;
   co_await serve_h1(std::move(stream), service, group, std::move(h1));
 }
 

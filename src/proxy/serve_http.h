@@ -15,10 +15,14 @@ namespace meshd {
 struct HttpOptions {
   HeadLimits heads;
   H2Options h2;
+  milliseconds body_stall = kBodyStall;  // HTTP/1
   // For listeners that programs reach.
   static HttpOptions edge() { return {HeadLimits(), H2Options::edge()}; }
-  // Within tunnels: room for what the first node added.
-  static HttpOptions mesh() { return {HeadLimits::mesh(), H2Options::upstream()}; }
+  // Within tunnels: room for what the first node added, and patience, so that it is the one to notice a client that
+  // stalls.
+  static HttpOptions mesh() {
+    return {HeadLimits::mesh(), H2Options::upstream(), kBodyStall + milliseconds(5'000)};
+  }
 };
 
 // Serves HTTP/2 where the connection begins with its preface (RFC 9113 section 3.4), else HTTP/1.

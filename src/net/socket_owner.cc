@@ -15,12 +15,16 @@ namespace meshd {
 namespace {
 
 struct DiagSocket {
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+  int fd = -1;
   uint32_t sequence = 0;
-  DiagSocket() {
+  // Again where there was no descriptor to be had at first.
+  bool open() {
+    if (fd >= 0) return true;
+    fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
     // The kernel answers an exact query within the sendto; a lost answer must not hold the loop.
     timeval limit{0, 2'000};
     if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    return fd >= 0;
   }
   ~DiagSocket() {
     if (fd >= 0) close(fd);
@@ -68,7 +72,7 @@ std::optional<SocketOwner> parse_answer(char* bytes, size_t size, uint32_t seque
 
 std::optional<SocketOwner> find_socket_owner(const SocketAddress& source, const SocketAddress& destination) {
   thread_local DiagSocket diag;
-  if (diag.fd < 0 || source.family() != destination.family() || source.family() == AF_UNIX)
+  if (source.family() != destination.family() || source.family() == AF_UNIX || !diag.open())
     return std::nullopt;
   DiagQuery query{};
   query.header.nlmsg_len = sizeof query;

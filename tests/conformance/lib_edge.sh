@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # lib_edge.sh: a mesh of two nodes with LANES services: port 9100+i on n1 reaches 127.0.1.2:18100+i behind n2.
+# MORE: more lines of the mesh's file.
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/mesh.sh"
 
 LANES=${LANES:-16}
@@ -20,6 +21,7 @@ policy:
     - { name: shop-to-all, allow: { from: [service/shop] } }
 telemetry: { access_log: { output: none } }
 YAML
+    printf '%s\n' "${MORE:-}"
   } >"$WORK/mesh.yaml"
   mesh_up 2 "$@"
 }

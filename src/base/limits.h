@@ -35,7 +35,9 @@ inline constexpr milliseconds kHeadDeadline{10'000};   // first byte of a head t
 inline constexpr milliseconds kKeepAliveIdle{60'000};  // client connection without a request
 inline constexpr milliseconds kUpstreamIdle{
     55'000};  // pooled connection: below what servers usually allow (60 s)
-inline constexpr milliseconds kBodyStall{30'000};  // no byte of a body either way
+inline constexpr milliseconds kBodyStall{30'000};  // no byte of a request's content, or of an answer taken
+inline constexpr milliseconds kAnswerSilence{
+    300'000};  // between two pieces of an answer: events and streams are silent for minutes
 inline constexpr milliseconds kWriteStall{
     120'000};  // a peer takes nothing; its kernel may hold megabytes a slow reader has yet to read
 inline constexpr milliseconds kAbandonWatch{
@@ -71,6 +73,8 @@ inline constexpr size_t kIdlePerPool =
 inline constexpr size_t kH2ConnectionsMax = 64;  // HTTP/2 connections per (identity, endpoint) and loop
 inline constexpr size_t kReplayMax =
     64 * 1024;  // content of a request kept for another try; larger is sent once
+inline constexpr size_t kRateKeysMax =
+    100'000;  // budgets of rate limits that are not full; beyond, some share one
 // `protocol: detect`: how long a new connection may be silent before its upstream is opened, for servers that speak
 // first. HTTP and TLS clients speak within this time on any local network.
 inline constexpr milliseconds kDetectGrace{2};

@@ -35,6 +35,7 @@ std::string_view name_of(Errc code) {
     case Errc::no_route: return "no-route";
     case Errc::no_endpoint: return "no-endpoint";
     case Errc::overload: return "overload";
+    case Errc::rate_limited: return "rate-limited";
     case Errc::draining: return "draining";
     case Errc::resolve: return "resolve";
     case Errc::exhausted: return "exhausted";

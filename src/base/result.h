@@ -40,8 +40,9 @@ enum class Errc : uint8_t {
   identity,             // the peer's certificate is not who we expect
   denied,               // policy
   no_route,
-  no_endpoint,  // no healthy endpoint
-  overload,     // shed
+  no_endpoint,   // no healthy endpoint
+  overload,      // shed
+  rate_limited,  // 429
   draining,
   resolve,    // DNS
   exhausted,  // descriptors, memory

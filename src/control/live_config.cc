@@ -44,7 +44,7 @@ bool LiveConfig::restore(std::function<void()> when_placed) {
 Task<Outcome<>> LiveConfig::take(SealedSnapshot next) {
   auto compiled = compile_objects(next.stored);
   if (!compiled) co_return fail(compiled.error());
-  SnapshotPtr snapshot = *compiled;
+  const SnapshotPtr& snapshot = *compiled;
   if (prepare_) {
     Task<void> prepared = prepare_(snapshot);
     co_await prepared;

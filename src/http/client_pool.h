@@ -23,7 +23,7 @@ class ClientPool final : public Service {
   struct Options {
     size_t idle_max = kIdlePerPool;
     milliseconds idle = kUpstreamIdle;
-    milliseconds body_stall = kBodyStall;
+    milliseconds body_stall = kAnswerSilence;  // between two pieces of an answer
     HeadLimits limits;
   };
   explicit ClientPool(std::unique_ptr<Connector> connector) : ClientPool(std::move(connector), Options()) {}

@@ -57,6 +57,7 @@ int grpc_status_for(const Error& e) {
     case Errc::denied:
     case Errc::permission: return 7;
     case Errc::identity: return e.side == Side::client ? 7 : 14;
+    case Errc::rate_limited:
     case Errc::overload:
     case Errc::limit:
     case Errc::flood:

@@ -45,6 +45,7 @@ int status_for(const Error& e) {
     case Errc::conflict: return 409;
     case Errc::target_too_long: return 414;
     case Errc::head_too_large: return e.side == Side::upstream ? 502 : 431;
+    case Errc::rate_limited: return 429;
     case Errc::body_too_large: return e.side == Side::upstream ? 502 : 413;
     case Errc::unsupported_version: return e.side == Side::upstream ? 502 : 505;
     case Errc::unsupported: return e.side == Side::upstream ? 502 : 501;

@@ -176,6 +176,7 @@ class Binder {
       out.timeout_at = timeout.at("request");
     }
     if (timeout.has("per_try")) out.per_try = timeout.duration("per_try");
+    out.rate_limit = read_rate_limit(r);
     if (r.has("retries")) out.retries = read_retries(r.below("retries"), retries_);
     return out;
   }
@@ -197,7 +198,7 @@ class Binder {
       Reader h(pair.value, "routes[].match.headers.*");
       HeaderMatch m;
       m.at = pair.key.at;
-      m.name = lower(pair.key.text);
+      m.name = lower_case(pair.key.text);
       int given = 0;
       if (h.has("exact")) ++given, m.kind = HeaderMatchKind::exact, m.value = h.text("exact");
       if (h.has("prefix")) ++given, m.kind = HeaderMatchKind::prefix, m.value = h.text("prefix");
@@ -302,7 +303,7 @@ class Binder {
       t.host = request->host;
       t.path = request->path;
     }
-    for (auto& [name, value] : r.words("headers")) t.headers.emplace_back(lower(name), value);
+    for (auto& [name, value] : r.words("headers")) t.headers.emplace_back(lower_case(name), value);
     Reader expect = r.below("expect");
     if (expect.has("route")) t.route = expect.text("route");
     if (expect.has("denied_by")) t.denied_by = expect.text("denied_by");
@@ -312,13 +313,6 @@ class Binder {
       findings_.error(md::missing_key, r.at("expect"), 6, "a test expects nothing").hint =
           "one of route, denied_by, allowed_by, to";
     return t;
-  }
-
-  static std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    return out;
   }
 
   Retries retries_;  // of defaults

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/bind_resilience.h"
 
+#include <algorithm>
+#include <cmath>
 #include <tuple>
 
 namespace meshd::model {
@@ -34,6 +36,20 @@ std::optional<Breaker> read_breaker(const Reader& service) {
   Reader r = service.below("breaker");
   return Breaker{static_cast<uint32_t>(r.integer("consecutive_errors")), r.duration("eject"),
                  r.permille("max_ejected")};
+}
+
+std::optional<RateLimit> read_rate_limit(const Reader& route) {
+  Reader r = route.below("rate_limit");
+  double rate = r.rate("rate");
+  if (!route.has("rate_limit") || rate <= 0) return std::nullopt;
+  RateLimit out;
+  out.interval_ns = std::max<int64_t>(1, static_cast<int64_t>(1e9 / rate));
+  out.burst =
+      static_cast<uint32_t>(r.has("burst") ? r.integer("burst") : std::max<int64_t>(1, std::llround(rate)));
+  Reader key = r.below("key");
+  out.header = lower_case(key.text("header"));
+  out.identity = key.flag("identity");
+  return out;
 }
 
 EndpointLimits read_limits(const Reader& service) {

@@ -10,6 +10,8 @@ namespace meshd::model {
 Retries read_retries(const Reader& r, Retries base);
 // Nothing where the key is missing.
 std::optional<Breaker> read_breaker(const Reader& service);
+// `r` stands at routes[].
+std::optional<RateLimit> read_rate_limit(const Reader& route);
 EndpointLimits read_limits(const Reader& service);
 
 }  // namespace meshd::model

@@ -133,6 +133,7 @@ struct Route {
   SourcePos timeout_at;
   milliseconds per_try{0};         // of one try; 0: none
   std::optional<Retries> retries;  // nothing: as defaults say
+  std::optional<RateLimit> rate_limit;
 };
 
 // ---- policy

@@ -67,6 +67,11 @@ class Reader {
     if (!percent) percent = parse_percent(fallback(row(key)));
     return static_cast<uint32_t>(percent.value_or(0) * 10 + 0.5);
   }
+  // Per second; 0: none.
+  double rate(std::string_view key) const {
+    const YamlNode* n = scalar(key);
+    return n ? parse_rate(n->text).value_or(0) : 0;
+  }
   bool flag(std::string_view key) const {
     const YamlNode* n = scalar(key);
     return n ? n->text == "true" : fallback(row(key)) == "true";

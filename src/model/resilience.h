@@ -42,4 +42,12 @@ struct EndpointLimits {
   friend bool operator==(const EndpointLimits&, const EndpointLimits&) = default;
 };
 
+// Requests beyond the rate are answered 429.
+struct RateLimit {
+  int64_t interval_ns = 0;  // of one request: 1 s / rate
+  uint32_t burst = 1;       // at once
+  std::string header;       // one budget per value of this field; empty: not by a field
+  bool identity = false;    // one budget per caller
+};
+
 }  // namespace meshd::model

@@ -94,6 +94,13 @@ std::optional<double> parse_rate(std::string_view text) {
   return std::nullopt;
 }
 
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return out;
+}
+
 bool is_dns_label(std::string_view t) {
   return !t.empty() && t.size() <= 63 && t.front() != '-' && t.back() != '-' &&
          std::ranges::all_of(t, [](char c) { return lower(c) || digit(c) || c == '-'; });

@@ -24,6 +24,8 @@ std::optional<double> parse_percent(std::string_view text);
 // 200/s, 30/m, 5/h → per second.
 std::optional<double> parse_rate(std::string_view text);
 
+std::string lower_case(std::string_view text);  // ASCII
+
 bool is_dns_label(std::string_view text);
 bool is_trust_domain(std::string_view text);
 bool is_ip(std::string_view text);

@@ -48,11 +48,13 @@ const Endpoint* round_robin(const Choices& choices, uint32_t& turn) {
 }  // namespace
 
 const Endpoint* balance(Endpoints candidates, model::Balance policy, EndpointStates& states,
-                        const Tried& tried, FastRandom& random, uint32_t& turn, Instant now) {
+                        const Tried& tried, FastRandom& random, uint32_t& turn, Instant now,
+                        uint32_t active_max) {
   Choices usable, rest;
   for (const Endpoint* e : candidates) {
     if (was_tried(tried, e)) continue;
     EndpointState& s = states.of(e->id);
+    if (active_max != 0 && s.active >= active_max) continue;
     (s.usable(now) ? usable : rest).push_back({e, &s});
   }
   const Choices& choices = usable.empty() ? rest : usable;

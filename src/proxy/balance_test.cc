@@ -93,3 +93,16 @@ TEST_CASE("repeated failures keep an endpoint away longer, at most five seconds;
   s.reached();
   CHECK(s.usable(now));
 }
+
+TEST_CASE("an endpoint with as many requests as it may have takes no more") {
+  Field f({1, 1});
+  f.states.of(EndpointId{1}).active = 2;
+  auto pick = [&] {
+    return balance(f.pointers, model::Balance::least_request, f.states, f.tried, f.random, f.turn, f.now, 2);
+  };
+  CHECK(pick()->id == EndpointId{2});
+  f.states.of(EndpointId{2}).active = 2;
+  CHECK(pick() == nullptr);
+  f.states.of(EndpointId{1}).active = 1;
+  CHECK(pick()->id == EndpointId{1});
+}

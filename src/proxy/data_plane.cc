@@ -40,6 +40,7 @@ bool same_port(const OutboundPort& a, const OutboundPort& b) {
 }  // namespace
 
 DataPlane::DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls,
+                     std::shared_ptr<RateBudgets> budgets,
                      std::function<void(std::vector<AccessRecord>)> ship)
     : loop_(loop),
       settings_(settings),
@@ -63,6 +64,7 @@ DataPlane::DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls,
       peers_(settings.trust_domain),
       inbound_(*this),
       upstreams_(settings.name, mesh_, inbound_) {
+  rate_budgets_ = std::move(budgets);
   mesh_.set_tls(tls_.client);
   outbound_group_.on_refused(
       [](void* self, const Error& why) { static_cast<DataPlane*>(self)->count_refused("outbound", why); },

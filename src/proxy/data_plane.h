@@ -19,6 +19,7 @@
 #include "proxy/loop_snapshot.h"
 #include "proxy/mesh_client.h"
 #include "proxy/outbound.h"
+#include "proxy/rate_limit.h"
 #include "proxy/retry.h"
 #include "proxy/upstreams.h"
 #include "telemetry/golden.h"
@@ -28,7 +29,8 @@ namespace meshd {
 class DataPlane final : TurnEnd {
  public:
   // `ship` takes access records off this loop.
-  DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls,
+  // `budgets` are those of all loops.
+  DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls, std::shared_ptr<RateBudgets> budgets,
             std::function<void(std::vector<AccessRecord>)> ship);
   DataPlane(const DataPlane&) = delete;
   DataPlane& operator=(const DataPlane&) = delete;
@@ -60,6 +62,7 @@ class DataPlane final : TurnEnd {
   // Who was seen to speak first at a listener or instance of a service with `protocol: detect`.
   FirstSpeaker& first_speaker(const std::string& place) { return first_speakers_[place]; }
   uint32_t& turn(const ServiceEntry& s) { return turns_[s.name]; }
+  RateBudgets& rate_budgets() { return *rate_budgets_; }
   RetryBudget& retry_budget(const ServiceEntry& s) { return retry_budgets_[s.name]; }
   ServerGroup& outbound_group() { return outbound_group_; }
   ServerGroup& inbound_group() { return inbound_group_; }
@@ -97,6 +100,7 @@ class DataPlane final : TurnEnd {
   EndpointStates states_;
   std::unordered_map<std::string, uint32_t> turns_;
   std::unordered_map<std::string, RetryBudget> retry_budgets_;
+  std::shared_ptr<RateBudgets> rate_budgets_;
   std::unordered_map<std::string, FirstSpeaker> first_speakers_;
   MeshClients mesh_;
   Inbound inbound_;

@@ -16,6 +16,7 @@
 #include "proxy/data_plane.h"
 #include "proxy/detect.h"
 #include "proxy/identify.h"
+#include "proxy/rate_limit.h"
 #include "proxy/relay.h"
 #include "proxy/serve_http.h"
 #include "proxy/sniff.h"
@@ -91,6 +92,13 @@ Task<Result<Response>> OutboundService::call(Request& request) {
   if (!x->routing.ok())
     co_return refuse(std::move(x), {x->routing.reason, Side::self, why_of(x->routing.reason)},
                      route_text(snapshot, x->routing));
+  if (auto wait = rate_limited(*x)) {
+    std::string place = route_text(snapshot, x->routing);
+    Response answer =
+        refuse(std::move(x), {Errc::rate_limited, Side::client, "too many requests"}, std::move(place));
+    answer.head.add("retry-after", std::to_string(std::chrono::ceil<seconds>(*wait).count()));
+    co_return answer;
+  }
   milliseconds limit = time_limit(request, x->routing);
   if (limit.count() > 0) x->deadline.start(limit);
 

@@ -173,6 +173,7 @@ class Compiler {
     out.timeout = r.request_timeout.value_or(s_->model.defaults.timeout.request);
     out.timeout_at = r.timeout_at;
     out.per_try = r.per_try;
+    out.rate_limit = r.rate_limit ? &*r.rate_limit : nullptr;
     out.retries = r.retries ? &*r.retries : &s_->model.defaults.retries;
     if (r.to.empty()) out.to.push_back(destination({r.at, {}, 1}, e));
     for (const model::RouteTo& to : r.to) {

@@ -198,6 +198,7 @@ Json write_route(const model::Route& r) {
   o.place("timeout_at", r.timeout_at);
   o.number("per_try_ms", r.per_try.count());
   if (r.retries) o.value("retries", write_retries(*r.retries));
+  if (r.rate_limit) o.value("rate_limit", write_rate_limit(*r.rate_limit));
   return o.done();
 }
 
@@ -221,6 +222,7 @@ model::Route read_route(const Json& j, SourcePos at, ReadError& error) {
   r.timeout_at = in.place("timeout_at");
   r.per_try = in.ms("per_try_ms");
   if (in.has("retries")) r.retries = read_retries(in.take("retries"), error);
+  if (in.has("rate_limit")) r.rate_limit = read_rate_limit(in.take("rate_limit"), error);
   return r;
 }
 

@@ -5,6 +5,7 @@ namespace meshd {
 
 using model::Breaker;
 using model::EndpointLimits;
+using model::RateLimit;
 using model::Retries;
 
 Json write_retries(const Retries& r) {
@@ -28,6 +29,29 @@ Retries read_retries(const Json& j, ReadError& error) {
   r.backoff_max = in.ms("backoff_max_ms");
   r.budget_permille = in.number<uint32_t>("budget_permille");
   return r;
+}
+
+Json write_rate_limit(const RateLimit& l) {
+  Out o({});
+  o.number("interval_ns", l.interval_ns);
+  o.number("burst", l.burst);
+  o.text("header", l.header);
+  o.flag("identity", l.identity);
+  return o.done();
+}
+
+RateLimit read_rate_limit(const Json& j, ReadError& error) {
+  In in(j, error);
+  RateLimit l;
+  l.interval_ns = in.number<int64_t>("interval_ns");
+  l.burst = in.number<uint32_t>("burst");
+  l.header = in.text("header");
+  l.identity = in.flag("identity");
+  // Within these no sum of ours overflows.
+  constexpr int64_t kDay = 86'400'000'000'000;
+  if (l.interval_ns <= 0 || l.interval_ns > kDay || l.burst == 0 || l.burst > 10'000'000)
+    in.wrong("interval_ns");
+  return l;
 }
 
 Json write_breaker(const Breaker& b) {

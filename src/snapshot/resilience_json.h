@@ -8,6 +8,8 @@ namespace meshd {
 
 Json write_retries(const model::Retries& retries);
 model::Retries read_retries(const Json& j, ReadError& error);
+Json write_rate_limit(const model::RateLimit& limit);
+model::RateLimit read_rate_limit(const Json& j, ReadError& error);
 Json write_breaker(const model::Breaker& breaker);
 model::Breaker read_breaker(const Json& j, ReadError& error);
 Json write_limits(const model::EndpointLimits& limits);

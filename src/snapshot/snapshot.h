@@ -74,9 +74,10 @@ struct Route {
   uint64_t weight_total = 0;
   milliseconds timeout{0};  // of the whole request; 0: none
   SourcePos timeout_at;
-  milliseconds per_try{0};                  // of one try; 0: none
-  const model::Retries* retries = nullptr;  // of the snapshot's model; never null
-  std::string status;                       // not empty: quarantined; a request that matches it is refused
+  milliseconds per_try{0};                       // of one try; 0: none
+  const model::RateLimit* rate_limit = nullptr;  // null: none
+  const model::Retries* retries = nullptr;       // of the snapshot's model; never null
+  std::string status;  // not empty: quarantined; a request that matches it is refused
 };
 
 struct PolicyRule {

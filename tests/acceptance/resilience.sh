@@ -29,15 +29,22 @@ services:
   shed:
     listen: 9010
     instances: [{ node: n2, bind: 127.0.1.2, port: 18010 }]
+  limited:
+    listen: 9011
+    limits: { max_requests: 2 }
+    instances: [{ node: n2, bind: 127.0.1.2, port: 18011 }]
   shop: { instances: [{ node: n1, any_local: true }] }
 routes:
   - { name: storm, service: storm, retries: { max: 3, on: [5xx], backoff: 1ms..2ms } }
   - { name: hang, service: hang, timeout: { per_try: 100ms }, retries: { max: 3, on: [gateway-error], backoff: 1ms..2ms, budget: 100% } }
   - { name: shed, service: shed, retries: { max: 2, on: [429] } }
+  - { name: keyed, service: limited, match: { path: { prefix: /keyed } }, rate_limit: { rate: 1/m, burst: 2, key: { header: x-key } } }
+  - { name: busy, service: limited, match: { path: { prefix: /busy } } }
+  - { name: limited, service: limited, rate_limit: { rate: 100/s, burst: 50 } }
 policy:
   default: deny
   rules:
-    - { name: shop-to-all, allow: { from: [service/shop], to: [storm, cut, pair, trio, hang, shed] } }
+    - { name: shop-to-all, allow: { from: [service/shop], to: [storm, cut, pair, trio, hang, shed, limited] } }
 YAML
 # server NAME PORT LINES [HTTP LINES]: nginx that writes a line per request.
 server() { nginx_at "$1" 127.0.1.2 "$2" "access_log $WORK/$1.requests one buffer=64k flush=100ms; $3" "log_format one \$request_method; ${4:-}"; }
@@ -64,7 +71,9 @@ server alive 18008 ''
 start dead nc -lk 127.0.1.2 18009
 server shed 18010 'limit_req zone=z; limit_req_status 429; add_header Retry-After 1 always;' \
   'limit_req_zone $binary_remote_addr zone=z:1m rate=1r/s;'
-for name in left right good1 good2 alive shed; do echo ok >"$WORK/nginx-$name/html/index.html"; done
+server limited 18011 'location /keyed { return 200; } location /busy { proxy_pass http://127.0.1.2:18012; }'
+start busy nc -lk 127.0.1.2 18012
+for name in left right good1 good2 alive shed limited; do echo ok >"$WORK/nginx-$name/html/index.html"; done
 mesh_up 2
 wait_until 10 "the mesh" answers http://127.0.1.1:9003/
 
@@ -119,4 +128,21 @@ verdict try-timeout "$bad failed of 400 with one of two endpoints silent" 0 [ "$
 curl -s -o /dev/null http://127.0.1.1:9010/
 read -r code time < <(curl -s -o /dev/null -w '%{http_code} %{time_total}\n' http://127.0.1.1:9010/)
 verdict retry-after "status $code after $time s" "200 after 1 s or more" python3 -c "exit(not ($code == 200 and 0.9 < $time < 3))"
+
+# ---- rate limits
+h2load --h1 -c 20 --rps 100 -D 5 http://127.0.1.1:9011/ >"$WORK/limited.out" 2>&1
+good=$(sed -n 's/^status codes: \([0-9]*\) 2xx.*/\1/p' "$WORK/limited.out")
+verdict rate-limit "$good passed in 5 s at 100/s and a burst of 50" "550 +- 10 %" python3 -c "exit(not 495 <= $good <= 605)"
+keyed() { curl -s -o /dev/null -D - -H "x-key: $1" http://127.0.1.1:9011/keyed | tr -d '\r' | sed -n 's/^HTTP[^ ]* \(...\).*/\1/p; s/^retry-after: //Ip; s/^x-meshd-error: //Ip' | paste -sd' '; }
+seen="$(keyed a) $(keyed a) $(keyed a) $(keyed b)"
+verdict rate-limit-key "$seen" "200 200 429 with reason and retry-after, 200" \
+  python3 -c "import re,sys; sys.exit(not re.fullmatch(r'200 200 429 .*rate-limited; route=keyed at mesh.yaml:\d+:\d+.* 200', sys.argv[1]) or ' 60 ' not in sys.argv[1])" "$seen"
+
+# ---- no more than so many at once
+for i in 1 2 3 4; do start "busy$i" curl -s -o /dev/null -w '%{http_code}\n' --max-time 3 http://127.0.1.1:9011/busy; done
+shed() { cat "$WORK"/busy[1-4].log | grep -c 503; }
+enough() { [ "$(shed)" -ge 2 ]; }
+wait_until 3 "what is too much to be refused" enough
+for i in 1 2 3 4; do wait "$(eval echo "\$PID_busy$i")" || :; done
+verdict max-requests "$(shed) of 4 refused at once" "2, or 3 where the loops' shares were unlike" [ "$(shed)" -ge 2 -a "$(shed)" -le 3 ]
 exit $SHORT

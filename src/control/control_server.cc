@@ -89,8 +89,21 @@ void ControlServer::accept(std::unique_ptr<TcpStream> stream) {
     stream->close({Errc::overload, Side::self, "too many connections"});
     return;
   }
+  auto from = strangers_.try_emplace(stream->peer().ip()).first;
+  if (from->second >= kStrangersPerAddressMax) {
+    log::warn("too many connections without a certificate", {{"from", from->first}});
+    stream->close({Errc::overload, Side::self, "too many connections"});
+    return;
+  }
+  ++from->second;
   ++connections_;
   spawn(serve(this, std::move(stream)));
+}
+
+// One connection from there is over, or has shown who it is.
+void ControlServer::known(const std::string& from) {
+  auto it = strangers_.find(from);
+  if (--it->second == 0) strangers_.erase(it);
 }
 
 Task<void> ControlServer::serve(ControlServer* self, std::unique_ptr<TcpStream> tcp) {
@@ -101,6 +114,8 @@ Task<void> ControlServer::serve(ControlServer* self, std::unique_ptr<TcpStream> 
   auto context = self->identity_->context();
   auto tls = co_await tls_accept(std::move(raw), std::move(context));
   self->handshaking_.erase(lower);
+  bool stranger = !tls || !(*tls)->peer_id();
+  if (!stranger) self->known(from);
   if (!tls) {
     log::debug("handshake on the control port failed", {{"from", from}, {"error", tls.error().why}});
   } else if ((*tls)->alpn() == "h2" && !self->closing_) {
@@ -110,6 +125,7 @@ Task<void> ControlServer::serve(ControlServer* self, std::unique_ptr<TcpStream> 
     std::unique_ptr<ByteStream> stream = std::move(*tls);
     co_await serve_h2(std::move(stream), port, self->group_, std::move(options));
   }
+  if (stranger) self->known(from);
   --self->connections_;
 }
 

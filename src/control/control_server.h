@@ -4,6 +4,7 @@
 // Runs on the control thread's Loop, which outlives it. Everything acknowledged is on disk before it is said, so it
 // may end at any moment and begin again.
 #pragma once
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -22,6 +23,8 @@
 namespace meshd {
 
 inline constexpr size_t kControlConnectionsMax = 2'048;  // nodes hold one or two each; meshes have up to 500
+// Connections from one address that have shown no certificate. Whoever has none cannot take the places of nodes.
+inline constexpr size_t kStrangersPerAddressMax = 128;
 inline constexpr milliseconds kControlTick{1'000};
 inline constexpr int kFlushTicks = 5;                     // what nodes report is written down so often
 inline constexpr int kTidyTicks = 3'600;                  // expired certificates and tokens leave the store
@@ -57,6 +60,7 @@ class ControlServer {
   Outcome<> listen();
   void accept(std::unique_ptr<TcpStream> stream);
   static Task<void> serve(ControlServer* self, std::unique_ptr<TcpStream> stream);
+  void known(const std::string& from);
   void tick();
   void tidy();
   std::string advertised() const;
@@ -81,8 +85,9 @@ class ControlServer {
   ServerGroup group_;
   std::unique_ptr<Listener> listener_;
 
-  std::set<ByteStream*> handshaking_;  // not in group_ yet
-  size_t connections_ = 0;             // accepted and not over
+  std::set<ByteStream*> handshaking_;        // not in group_ yet
+  size_t connections_ = 0;                   // accepted and not over
+  std::map<std::string, size_t> strangers_;  // of those, by address: without a certificate so far
   bool closing_ = false;
   uint64_t ticks_ = 0;
   Timer timer_{[](void* self) { static_cast<ControlServer*>(self)->tick(); }, this};

@@ -5,6 +5,7 @@
 
 #include "control/server_kit.h"
 #include "control/server_link.h"
+#include "net/tcp_stream.h"
 
 namespace meshd {
 
@@ -217,6 +218,30 @@ TEST_CASE("only certificates of registered nodes pass") {
     CHECK(real.post(*client, "/v1/other", Json(JsonObject{})).error().code == Errc::not_found);
     real.end(*client);
   }
+}
+
+TEST_CASE("connections without a certificate from one address have a bound, nodes are not among them") {
+  Real real;
+  Identity own = real.identity(node_id("test.mesh", "n1"));
+  auto node = real.dial(&own);
+  std::vector<std::unique_ptr<TcpStream>> strangers;
+  while (strangers.size() < kStrangersPerAddressMax) {
+    auto tcp = finish(real.loop, tcp_connect(real.server->control(), kConnectTimeout));
+    REQUIRE(tcp);
+    strangers.push_back(std::move(*tcp));
+  }
+  ServerAddress address{real.server->control(), {server_id("test.mesh", "n1")}};
+  CHECK_FALSE(finish(real.loop, dial_server(address, real.client(nullptr))));
+  CHECK(real.post(*node, "/v1/other", Json(JsonObject{})).error().code == Errc::not_found);
+
+  strangers.resize(kStrangersPerAddressMax / 2);
+  std::unique_ptr<H2Client> joiner;
+  for (int tries = 0; joiner == nullptr && tries < 100; ++tries)
+    if (auto dialled = finish(real.loop, dial_server(address, real.client(nullptr))))
+      joiner = std::move(*dialled);
+  REQUIRE(joiner);
+  real.end(*joiner);
+  real.end(*node);
 }
 
 TEST_CASE("a request that is too large is refused") {

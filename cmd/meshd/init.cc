@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // init.cc: `meshd init`: the first server of a mesh, with its first node.
+#include "app/harden.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "control/server_state.h"
@@ -10,6 +11,7 @@ namespace meshd::cli {
 namespace {
 
 int run_init(Globals& globals, InitOptions options) {
+  harden_process();  // the root key is made here
   options.state = globals.state;
   if (options.name.empty()) options.name = host_name();
   auto made = init_server(options, Clock::system());

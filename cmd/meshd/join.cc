@@ -2,6 +2,7 @@
 // join.cc: `meshd join`: make this machine a node of a mesh, with a token from its server.
 #include <stdlib.h>
 
+#include "app/harden.h"
 #include "base/file.h"
 #include "control/join_mesh.h"
 #include "control/server_tokens.h"
@@ -34,6 +35,7 @@ Outcome<std::string> token_text(const JoinOptions& o) {
 }
 
 int run_join(Globals& globals, JoinOptions o) {
+  harden_process();  // it holds a token and a key
   JoinOrder order;
   if (!o.server.empty()) {
     auto at = SocketAddress::parse(o.server);

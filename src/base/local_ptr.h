@@ -25,6 +25,7 @@ class LocalPtr {
     return *this;
   }
   ~LocalPtr() {
+    // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDelete): it assumes any count to be the last
     if (p_ && --p_->local_refs == 0) delete p_;
   }
   T* get() const { return p_; }

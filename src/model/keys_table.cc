@@ -36,7 +36,7 @@ constexpr Key kKeys[] = {
     {"defaults", map, "", "", "What services and routes have unless they say otherwise."},
     {"defaults.timeout", map, "", "", "Timeouts."},
     {"defaults.timeout.request", duration, "10s", "0s..24h",
-     "From the request's head to the response's; 0s: none."},
+     "From the request's end to the response's head; 0s: none."},
     {"defaults.timeout.connect", duration, "1s", "1ms..5m", "To connect to an endpoint."},
     {"defaults.timeout.idle", duration, "5m", "1s..7d", "Opaque TCP without a byte either way."},
     {"defaults.retries", map, "", "", "When a failed request is tried again."},
@@ -134,7 +134,8 @@ constexpr Key kKeys[] = {
     {"routes[].to[].service", name, "", "", "Another service's instances.", refused},
     {"routes[].timeout", map, "", "", "Timeouts of this route."},
     {"routes[].timeout.request", duration, "", "0s..24h",
-     "From the request's head to the response's; 0s: none. Default: defaults.timeout.request. A gRPC call "
+     "From the request's end to the response's head; 0s: none. Default: defaults.timeout.request. A gRPC "
+     "call "
      "has the deadline of its "
      "grpc-timeout, or this one where it is shorter."},
     {"routes[].timeout.per_try", duration, "", "1ms..24h", "Of one try, to the response's head."},

@@ -71,7 +71,12 @@ class CountedBody final : public Body {
     co_return counted(std::move(chunk));
   }
   Result<Chunk> counted(Result<Chunk> chunk) {
-    if (chunk) count_->bytes += chunk->size();
+    if (!chunk) return chunk;
+    count_->bytes += chunk->size();
+    if (chunk->empty() && count_->waiting != nullptr) {
+      Exchange& x = *std::exchange(count_->waiting, nullptr);
+      x.deadline.start(x.answer_within);
+    }
     return chunk;
   }
 
@@ -125,6 +130,7 @@ Response relay_response(ExchangePtr&& exchange, Response response) {
   // The deadline was for the answer to begin. How long its content takes is the client's pace; bodies that
   // stand still have limits of their own (kBodyStall).
   x->deadline.stop();
+  if (x->content) x->content->waiting = nullptr;
   if (!response.body) {
     record(*x);
     return response;

@@ -16,9 +16,12 @@ namespace meshd {
 
 class DataPlane;
 
+struct Exchange;
+
 // Bytes of a request's content; outlives the exchange where the upload does.
 struct ByteCount : LocalCounted {
   uint64_t bytes = 0;
+  Exchange* waiting = nullptr;  // whose time begins when the content has ended
 };
 
 struct Exchange {
@@ -58,6 +61,7 @@ struct Exchange {
   // The request's deadline: ends whatever the call waits for.
   Cancellation cancellation;
   std::unique_ptr<TryTimer> try_timer;  // where the route limits one try
+  milliseconds answer_within{0};        // the deadline's length; 0: none
   Timer deadline{&Exchange::on_deadline, this};
   static void on_deadline(void* self);
 };

@@ -37,6 +37,16 @@ milliseconds time_limit(const Request& request, const Routing& routing) {
   return declared.count() > 0 ? std::min(declared, *asked) : *asked;
 }
 
+// An upload takes as long as its client: the time for the answer begins when it has ended. A gRPC deadline is the call's.
+void limit_time(Exchange& x) {
+  x.answer_within = time_limit(*x.request, x.routing);
+  if (x.answer_within.count() == 0) return;
+  if (x.content && !is_grpc(x.request->head))
+    x.content->waiting = &x;
+  else
+    x.deadline.start(x.answer_within);
+}
+
 milliseconds connect_limit(const Snapshot& s) { return s.model.defaults.timeout.connect; }
 
 const char* why_of(Errc reason) {
@@ -99,8 +109,7 @@ Task<Result<Response>> OutboundService::call(Request& request) {
     answer.head.add("retry-after", std::to_string(std::chrono::ceil<seconds>(*wait).count()));
     co_return answer;
   }
-  milliseconds limit = time_limit(request, x->routing);
-  if (limit.count() > 0) x->deadline.start(limit);
+  limit_time(*x);
 
   Tries tries(*x);
   while (const Endpoint* e = tries.pick()) {

@@ -66,6 +66,7 @@ AccessRecord log_record(const Exchange& x, uint64_t duration_ns) {
 void forget(Exchange& x) {
   x.recorded = true;
   x.deadline.stop();
+  if (x.content) x.content->waiting = nullptr;
   if (x.load != nullptr) x.load->left();
   x.load = nullptr;
 }

@@ -74,6 +74,11 @@ for port in 9002 9003; do
   done
 done
 
+# ---- an upload takes as long as its client: longer than the time for an answer, which is 10 s
+slow() { for _ in 1 2 3 4 5 6; do printf '%01000d' 7; sleep 2; done; }
+got=$(slow | curl -s --max-time 30 -T - -H 'expect:' http://127.0.1.1:9001/size)
+verdict slow-upload "$got bytes arrived in 12 s" 6000 [ "$got" = 6000 ]
+
 # ---- others' HTTP/2 clients
 wrong=$(timeout 120 node "$HERE/protocols_client.js" http://127.0.1.1:9001 5000)
 verdict node-http2 "$wrong wrong of 5000 uploads with trailers" 0 [ "$wrong" = 0 ]

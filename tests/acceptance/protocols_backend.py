@@ -7,6 +7,7 @@
   /early     103 with a link, then 200
   /trailers  chunked, with a trailer field
   /close     content that ends with the connection
+  /size      how much was sent, when all has come
   /echo      what was sent, in chunks as it comes, with the request's trailer x-sum as a trailer of its own
 """
 import asyncio
@@ -69,6 +70,9 @@ async def serve(reader, writer):
                 writer.write(ok + b"Connection: close\r\n\r\n" + b"until the end")
                 await writer.drain()
                 return
+            elif path == "/size":
+                size = sum([len(piece) async for piece in chunks(reader, fields, {})])
+                writer.write(ok + b"Content-Length: %d\r\n\r\n%d" % (len(str(size)), size))
             else:
                 trailers = {}
                 writer.write(ok + b"Transfer-Encoding: chunked\r\n\r\n")

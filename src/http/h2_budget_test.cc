@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "http/h2_frame_scan.h"
 #include "http/h2_stream.h"
 #include "http/h2_stream_ids.h"
 
@@ -38,6 +39,42 @@ TEST_CASE("stream ids that were passed over cannot be opened later, those in use
   CHECK(ids.open(11));
   CHECK(ids.open(0x7fffffff));
   CHECK_FALSE(ids.open(13));
+}
+
+TEST_CASE("streams that we reset are remembered as long as the peer may take them for open") {
+  H2ResetIds ids(3);
+  CHECK_FALSE(ids.may_linger(1));
+  for (uint32_t id : {1u, 5u, 5u, 7u}) ids.add(id);
+  CHECK(ids.may_linger(1));
+  CHECK_FALSE(ids.may_linger(3));
+  ids.add(9);  // 1 is forgotten: nothing is known of it and what was before it
+  CHECK(ids.may_linger(1));
+  CHECK_FALSE(ids.may_linger(3));
+  CHECK(ids.may_linger(7));
+  ids.add(11);
+  CHECK(ids.may_linger(3));
+  CHECK_FALSE(ids.may_linger(13));
+}
+
+TEST_CASE("heads of DATA and PRIORITY frames are found wherever the bytes are cut") {
+  std::string preface(24, 'p'), settings("\0\0\6\4\0\0\0\0\0\0\3\0\0\0\144", 15);
+  std::string data("\0\0\3\0\0\0\0\0\1abc", 12), other("\0\0\5\2\0\0\0\0\3\0\0\0\1\20", 14);
+  std::string itself("\0\0\5\2\0\0\0\0\3\200\0\0\3\20", 14), empty("\0\0\0\0\0\0\0\0\5", 9);
+  std::string all = preface + settings + data + other + data + itself + empty;
+  for (size_t piece : {size_t{1}, size_t{2}, size_t{7}, size_t{13}, size_t{1000}}) {
+    H2FrameScan scan(24);
+    std::vector<std::pair<size_t, uint32_t>> found;  // the end of the head, the stream
+    size_t itself_at = 0;
+    for (size_t at = 0; at < all.size();) {
+      at += scan.next(std::string_view(all).substr(at, piece - at % piece));
+      if (!scan.found()) continue;
+      found.emplace_back(at, scan.stream());
+      CHECK(scan.is_data() == (scan.stream() != 3));
+      if (scan.depends_on_itself()) itself_at = at;
+    }
+    CHECK(found == std::vector<std::pair<size_t, uint32_t>>{{48, 1}, {64, 3}, {74, 1}, {90, 3}, {100, 5}});
+    CHECK(itself_at == 90);
+  }
 }
 
 TEST_CASE("errors become RST_STREAM codes, and codes errors") {

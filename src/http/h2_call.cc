@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // h2_call.cc: a whole exchange on a client stream: request and response as values.
 #include "http/h2_client.h"
+#include "http/h2_connection.h"
+#include "http/h2_websocket.h"
 #include "http/semantics.h"
 #include "loop/frame_slab.h"
 
@@ -10,6 +12,7 @@ namespace {
 // What the call, the task that sends the request's body and the response's body share.
 struct Exchange : LocalCounted {
   std::unique_ptr<H2ClientStream> stream;
+  std::unique_ptr<RequestHead> connect;  // what was sent in place of an Upgrade to WebSocket
   Body* source = nullptr;                // the request's body while it is being sent
   Cancellation* cancellation = nullptr;  // while armed
   Result<Response> answer;               // on its way to the caller: here, and not in the call's frame
@@ -88,7 +91,7 @@ Task<void> send_body(LocalPtr<Exchange> x, std::unique_ptr<Body> body) {
   Framing framing;
   if (ready) {
     head = x->stream->take_head();
-    ready = check_response(head, framing, request.head);
+    ready = check_response(head, framing, x->connect ? *x->connect : request.head);
   }
   if (!ready) {
     x->disarm();
@@ -100,6 +103,7 @@ Task<void> send_body(LocalPtr<Exchange> x, std::unique_ptr<Body> body) {
     if (request.interim != nullptr) request.interim->interim(std::move(head));
     return false;
   }
+  if (x->connect) connect_answer_to_upgrade(head, request.head);
   Response& response = *x->answer;
   response.head = std::move(head);
   std::optional<uint64_t> length;
@@ -116,11 +120,19 @@ Task<void> send_body(LocalPtr<Exchange> x, std::unique_ptr<Body> body) {
 }  // namespace
 
 Task<Result<Response>> H2Client::call(Request& request) {
+  LocalPtr<Exchange> x(new Exchange);
+  if (is_websocket_upgrade(request.head)) {
+    auto connect = upgrade_to_connect(request.head);
+    if (!connect) co_return fail(connect.error());
+    x->connect = std::move(*connect);
+    Result<> offered = co_await H2Connection::extended_connect_offered(connection_, request.cancellation);
+    if (!offered) co_return fail(offered.error());
+  }
   bool end = request.body == nullptr;
-  auto opened = open(request.head, end, end ? std::nullopt : request.body->length());
+  auto opened =
+      open(x->connect ? *x->connect : request.head, end, end ? std::nullopt : request.body->length());
   if (!opened) co_return fail(opened.error());
   // From here this client may go away; the exchange has its own stream.
-  LocalPtr<Exchange> x(new Exchange);
   x->stream = std::move(*opened);
   x->cancellation = request.cancellation;
   if (!end) spawn(send_body(x, std::move(request.body)));

@@ -38,6 +38,8 @@ H2Connection::H2Connection(Role r, std::unique_ptr<ByteStream> transport, const 
       role(r),
       loop_(Loop::current()),
       transport_(std::move(transport)),
+      reset_ids_(o.streams_max),
+      scan_(r == Role::server ? NGHTTP2_CLIENT_MAGIC_LEN : 0),
       resets_(o.resets),
       faults_(o.faults),
       noise_(o.noise),
@@ -93,8 +95,7 @@ Task<Error> H2Connection::run(LocalPtr<H2Connection> self, Chunk initial) {
 void H2Connection::receive(const Chunk& bytes) {
   heard_ = true;
   input_ = &bytes;
-  ssize_t n =
-      nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  ssize_t n = feed(bytes.view());
   input_ = nullptr;
   if (n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) fault_ = NGHTTP2_ENHANCE_YOUR_CALM;
   if (fault_)
@@ -132,6 +133,11 @@ void H2Connection::deliver() {
     unlink(s);
     if (s.on_broken_ != nullptr) std::exchange(s.on_broken_, nullptr)(s.on_broken_context_, *s.broken_);
   }
+  size_t refused = std::exchange(streams_refused_, 0), malformed = std::exchange(streams_malformed_, 0);
+  if (handler != nullptr && refused > 0)
+    handler->on_refused({Errc::limit, side(), "more streams at once than allowed"}, refused);
+  if (handler != nullptr && malformed > 0)
+    handler->on_refused({Errc::protocol, side(), "a malformed HTTP/2 request"}, malformed);
   if (std::exchange(changed_, false) && observer != nullptr && client != nullptr)
     observer->h2_changed(*client);
 }
@@ -212,6 +218,7 @@ void H2Connection::start_closing(Error why) {
   head_timer_.stop();
   deadline_.start(kLinger);
   changed_ = true;
+  wake_settling();
   break_all(why);
 }
 
@@ -322,6 +329,33 @@ size_t H2Connection::available() const {
 
 bool H2Connection::extended_connect() const {
   return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+}
+
+void H2Connection::wake_settling() {
+  for (Op<Result<>>* op : std::exchange(settling_, {}))
+    if (!op->filled()) op->complete(Result<>());
+}
+
+Task<Result<>> H2Connection::extended_connect_offered(LocalPtr<H2Connection> self,
+                                                      Cancellation* cancellation) {
+  if (!self->settled_ && self->state_ == State::open) {
+    Op<Result<>> came;
+    self->settling_.push_back(&came);
+    auto give_up = [](void* op, Error why) {
+      auto& waiting = *static_cast<Op<Result<>>*>(op);
+      if (!waiting.filled()) waiting.complete(fail(why));
+    };
+    if (cancellation != nullptr) cancellation->arm(give_up, &came);
+    Result<> waited = co_await came;
+    if (cancellation != nullptr) cancellation->disarm();
+    std::erase(self->settling_, &came);
+    if (!waited) co_return waited;
+  }
+  if (self->state_ != State::open || self->client == nullptr)
+    co_return fail(Errc::refused, Side::upstream, "the connection ended before the request was sent");
+  if (!self->extended_connect())
+    co_return fail(Errc::unsupported, Side::upstream, "the upstream takes no WebSocket over HTTP/2");
+  co_return Result<>();
 }
 
 void H2Connection::streams_changed() {

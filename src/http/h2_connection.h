@@ -20,6 +20,7 @@
 #include "base/local_ptr.h"
 #include "http/h2_budget.h"
 #include "http/h2_client.h"
+#include "http/h2_frame_scan.h"
 #include "http/h2_options.h"
 #include "http/h2_server.h"
 #include "http/h2_stream.h"
@@ -50,6 +51,9 @@ class H2Connection final : public LocalCounted, private TurnEnd {
   size_t streams() const { return stream_count_; }
   size_t available() const;
   bool extended_connect() const;
+  // Waits for the peer's SETTINGS; then extended CONNECT may be sent. Errors: unsupported, where the peer does not take
+  // it; refused, where the connection ended; the reason of `cancellation`, which may be null.
+  static Task<Result<>> extended_connect_offered(LocalPtr<H2Connection> self, Cancellation* cancellation);
 
   // ---- h2_output.cc: what streams ask for
   Result<int32_t> submit_request(H2ClientStream& s, const RequestHead& head, bool end,
@@ -94,6 +98,10 @@ class H2Connection final : public LocalCounted, private TurnEnd {
   void submit_settings();
   bool charge(H2Budget& budget);
   int fault(uint32_t code);
+  bool is_closed(uint32_t id) const;
+  int64_t initial_window() const;
+  int64_t widest_window() const;
+  ssize_t feed(std::string_view bytes);
 
   // ---- h2_connection.cc
   void receive(const Chunk& bytes);
@@ -118,6 +126,7 @@ class H2Connection final : public LocalCounted, private TurnEnd {
   void on_deadline();
   void on_head_timer();
   void streams_changed();
+  void wake_settling();
 
   // ---- h2_output.cc
   bool produce(Chunks& out);
@@ -142,9 +151,16 @@ class H2Connection final : public LocalCounted, private TurnEnd {
   bool send_failed_ = false;
   bool input_ended_ = false;
   std::optional<uint32_t> fault_;  // a callback found this; it ends the connection
-  H2StreamIds ids_;
-  std::optional<Error> why_;  // why the connection ended, once known
-  Op<bool> ended_;            // run() waits for the writer's end
+  H2StreamIds ids_;                // of a server: the peer's
+  H2ResetIds reset_ids_;
+  H2FrameScan scan_;
+  int64_t windows_beyond_ = 0;    // how far stream windows were beyond their initial size when SETTINGS began
+  uint32_t last_sent_id_ = 0;     // of a client: the last request on its way
+  size_t streams_refused_ = 0;    // since deliver(): more than we allow
+  size_t streams_malformed_ = 0;  // reset before the handler saw them
+  std::optional<Error> why_;      // why the connection ended, once known
+  Op<bool> ended_;                // run() waits for the writer's end
+  std::vector<Op<Result<>>*> settling_;  // those who wait for the peer's SETTINGS
 
   H2Stream* streams_ = nullptr;                            // open ones that somebody holds
   H2Stream* broken_ = nullptr;                             // on_broken is due

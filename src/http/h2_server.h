@@ -47,6 +47,9 @@ class H2Handler {
   // A request head is complete. Called from the connection's reader, so that it may do anything, also
   // close the connection. Dropping the stream resets it.
   virtual void on_stream(std::unique_ptr<H2ServerStream> stream) = 0;
+  // So many streams were refused before their requests were complete: limit (more at once than H2Options allows) or
+  // protocol (malformed).
+  virtual void on_refused(const Error& why, size_t streams) { (void)why, (void)streams; }
 
  protected:
   ~H2Handler() = default;

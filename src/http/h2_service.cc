@@ -3,6 +3,7 @@
 
 #include "http/grpc.h"
 #include "http/h2_server.h"
+#include "http/h2_websocket.h"
 #include "http/semantics.h"
 #include "loop/frame_slab.h"
 
@@ -19,11 +20,15 @@ struct Connection final : LocalCounted, ServerConnection, H2Handler {
         server(std::move(stream), *this, o.h2, o.initial) {}
 
   void on_stream(std::unique_ptr<H2ServerStream> stream) override;
+  void on_refused(const Error& why, size_t streams) override {
+    for (; streams > 0; --streams) group().note_refused(why);
+  }
   void begin_drain() override { server.drain(); }
   void close(Error why) override { server.close(why); }
   bool idle() const override { return requests == 0 && server.idle(); }
   bool group_draining() { return group().draining(); }
   void note_refused(const Error& why) { group().note_refused(why); }
+  void note_end(const Error& why) { group().note_end(why); }
 
   Service& service;
   std::string_view scheme;
@@ -51,6 +56,7 @@ struct Exchange final : LocalCounted, InterimSink {
   Request request;  // its body refers back here: serve_stream cuts that circle
   Response response;
   bool wants_continue = false;  // the client waits for 100 before it sends content
+  bool websocket = false;       // extended CONNECT, which the service sees as an Upgrade
   Cancellation cancellation;
   Body* sending = nullptr;  // the response's body while it is being sent
 };
@@ -105,6 +111,10 @@ Result<> make_request(Connection& c, const LocalPtr<Exchange>& x) {
   Framing framing;
   Result<> checked = check_request(request.head, framing, {.connect = c.connect});
   if (!checked) return checked;
+  if (is_extended_connect(request.head)) {
+    if (auto known = connect_to_upgrade(request.head); !known) return known;
+    x->websocket = true;
+  }
   join_cookies(request.head);
   x->wants_continue = framing.expect_continue;
   if (!s.no_content()) {
@@ -144,6 +154,19 @@ Response or_error(Result<Response> answer, const Request& request) {
   return answer ? std::move(*answer) : make_refusal(request.head, answer.error());
 }
 
+// The service's answer as this stream can carry it. True: what follows are a tunnel's raw bytes.
+bool settle_answer(Exchange& x) {
+  ResponseHead& head = x.response.head;
+  bool tunnel = makes_tunnel(head.status, x.request.head);
+  Result<> fits;
+  if (x.websocket)
+    fits = upgrade_answer_to_connect(head, x.request.head);
+  else if (head.status < 200)
+    fits = fail(Errc::internal, Side::self, "not a final answer");
+  if (!fits) x.response = make_error_response(fits.error());
+  return fits && tunnel;
+}
+
 Task<void> serve_stream(LocalPtr<Connection> c, LocalPtr<Exchange> x) {
   ++c->requests;
   H2ServerStream& s = *x->stream;
@@ -156,12 +179,11 @@ Task<void> serve_stream(LocalPtr<Connection> c, LocalPtr<Exchange> x) {
     c->note_refused(made.error());
     response = make_refusal(x->request.head, made.error());
   }
-  if (response.head.status == 101) response.head.status = 200;  // the tunnel of extended CONNECT
-
+  bool tunnel = settle_answer(*x);
   std::optional<uint64_t> length;
   if (response.body != nullptr) length = response.body->length();
   bool bodyless = response.body == nullptr || is_bodyless(response.head.status, x->request.head.method());
-  if (response.head.status == 204 || makes_tunnel(response.head.status, x->request.head)) length.reset();
+  if (response.head.status == 204 || tunnel) length.reset();
   Result<> sent = s.respond(response.head, bodyless, length);
   if (sent && !bodyless) {
     x->sending = response.body.get();
@@ -188,8 +210,7 @@ Task<void> serve_h2(std::unique_ptr<ByteStream> stream, Service& service, Server
   LocalPtr<Connection> c(new Connection(group, service, std::move(stream), options));
   if (c->group_draining()) c->begin_drain();
   Error end = co_await c->server.run();
-  bool refused = end.code == Errc::protocol || end.code == Errc::flood || end.code == Errc::slow_head;
-  if (refused) c->note_refused(end);
+  c->note_end(end);
 }
 
 }  // namespace meshd

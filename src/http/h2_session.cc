@@ -40,8 +40,16 @@ struct H2Connection::Callbacks {
         if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0) within = self.charge(self.noise_);
         break;
       case NGHTTP2_HEADERS:
-        if (self.role == Role::server && id % 2 == 1 && !self.ids_.open(id))
-          return self.fault(NGHTTP2_PROTOCOL_ERROR);
+        if (self.role == Role::server && id % 2 == 1) {
+          bool opens = !self.ids_.known(id);
+          if (!self.ids_.open(id)) return self.fault(NGHTTP2_PROTOCOL_ERROR);
+          if (opens) break;
+        }
+        if (self.is_closed(id)) return self.fault(NGHTTP2_STREAM_CLOSED);
+        break;
+      case NGHTTP2_SETTINGS:
+        self.windows_beyond_ = self.widest_window() - self.initial_window();
+        within = self.charge(self.noise_);
         break;
       case NGHTTP2_PRIORITY:
         if (id == 0) return self.fault(NGHTTP2_PROTOCOL_ERROR);
@@ -137,7 +145,11 @@ struct H2Connection::Callbacks {
           self.why_ = Error{Errc::reset, self.side(), "the peer ended the connection with an error"};
         break;
       case NGHTTP2_SETTINGS:
+        // A window wider than there is: nghttp2 resets the stream, but the connection is at fault (section 6.9.2).
+        if (self.windows_beyond_ + self.initial_window() > NGHTTP2_MAX_WINDOW_SIZE)
+          return self.fault(NGHTTP2_FLOW_CONTROL_ERROR);
         self.settled_ = true;
+        self.wake_settling();
         self.changed_ = true;
         break;
       default: break;
@@ -159,8 +171,14 @@ struct H2Connection::Callbacks {
   }
 
   static int invalid_frame(nghttp2_session* session, const nghttp2_frame* frame, int error, void* user) {
-    if (H2Stream* s = stream_of(session, frame->hd.stream_id)) s->fault_counted_ = true;
     H2Connection& self = self_of(user);
+    self.reset_ids_.add(static_cast<uint32_t>(frame->hd.stream_id));
+    if (H2Stream* s = stream_of(session, frame->hd.stream_id)) {
+      s->fault_counted_ = true;
+      if (self.incoming_.get() == s) ++self.streams_malformed_;
+    } else if (error == NGHTTP2_ERR_REFUSED_STREAM) {
+      ++self.streams_refused_;
+    }
     // More streams than we allow, by a peer that has not seen our SETTINGS yet: no fault, but not for ever.
     H2Budget& budget = error == NGHTTP2_ERR_REFUSED_STREAM ? self.noise_ : self.faults_;
     return self.charge(budget) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -174,6 +192,8 @@ struct H2Connection::Callbacks {
       case NGHTTP2_HEADERS: {
         H2Stream* s = stream_of(session, id);
         if (s != nullptr) s->sent_ = true;
+        if (self.role == Role::client)
+          self.last_sent_id_ = std::max(self.last_sent_id_, static_cast<uint32_t>(id));
         self.update_credit_ = std::min(self.update_credit_ + kUpdatesPerFrame, kUpdateCreditMax);
         if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) break;
         if (s != nullptr) {
@@ -185,6 +205,7 @@ struct H2Connection::Callbacks {
         break;
       }
       case NGHTTP2_RST_STREAM: {
+        self.reset_ids_.add(static_cast<uint32_t>(id));
         // A stream that somebody still holds was not reset by us but for a fault of the peer.
         H2Stream* s = stream_of(session, id);
         if (s != nullptr && !s->fault_counted_ && !s->reset_code_) self.charge(self.faults_);
@@ -274,6 +295,46 @@ bool H2Connection::charge(H2Budget& budget) {
 int H2Connection::fault(uint32_t code) {
   fault_ = code;
   return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+// Has stream `id` been closed otherwise than by a reset of ours that the peer may not have seen?
+bool H2Connection::is_closed(uint32_t id) const {
+  bool begun = id % 2 == 1 && (role == Role::server ? ids_.known(id) : id <= last_sent_id_);
+  // After our GOAWAY nghttp2 leaves out streams without a word.
+  if (!begun || final_goaway_sent_) return false;
+  return nghttp2_session_find_stream(session_, static_cast<int32_t>(id)) == nullptr &&
+         !reset_ids_.may_linger(id);
+}
+
+int64_t H2Connection::initial_window() const {
+  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
+}
+
+// Of the streams open now, how much the one that may send most may send.
+int64_t H2Connection::widest_window() const {
+  int64_t widest = initial_window();
+  for (H2Stream* s = streams_; s != nullptr; s = s->next_)
+    widest = std::max<int64_t>(widest, nghttp2_session_get_stream_remote_window_size(session_, s->id_));
+  return widest;
+}
+
+// Hands bytes to nghttp2 up to each head that it would skip, looks at that, and goes on. Less than zero: its error.
+ssize_t H2Connection::feed(std::string_view bytes) {
+  auto hand_over = [this, &bytes](size_t n) {
+    auto* p = reinterpret_cast<const uint8_t*>(bytes.data());
+    bytes.remove_prefix(n);
+    return nghttp2_session_mem_recv(session_, p, n);
+  };
+  while (!bytes.empty()) {
+    size_t n = scan_.next(bytes);
+    if (!scan_.found()) return hand_over(n);
+    // The head's last byte waits: with it an empty frame would be complete, and the stream perhaps closed.
+    if (ssize_t taken = hand_over(n - 1); taken < 0) return taken;
+    if (scan_.is_data() && is_closed(scan_.stream())) return fault(NGHTTP2_STREAM_CLOSED);
+    if (scan_.depends_on_itself()) return fault(NGHTTP2_PROTOCOL_ERROR);
+    if (ssize_t taken = hand_over(1); taken < 0) return taken;
+  }
+  return 0;
 }
 
 nghttp2_session* H2Connection::make_session() {

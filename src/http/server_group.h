@@ -57,6 +57,11 @@ class ServerGroup {
   void note_refused(const Error& why) {
     if (refused_ != nullptr) refused_(context_, why);
   }
+  // A connection ended for `why`; not every end is a refusal.
+  void note_end(const Error& why) {
+    if (why.code == Errc::protocol || why.code == Errc::flood || why.code == Errc::slow_head)
+      note_refused(why);
+  }
 
   // Drains all; connections that join later are told to drain at once by asking draining().
   void drain();

@@ -176,12 +176,17 @@ class MeshConnection final : H2Handler, ServerConnection {
 
   Task<Error> run() {
     if (group().draining()) h2_.drain();
-    return h2_.run();
+    Error end = co_await h2_.run();
+    group().note_end(end);
+    co_return end;
   }
 
  private:
   void on_stream(std::unique_ptr<H2ServerStream> stream) override {
     spawn(serve_tunnel(plane_, std::move(stream), from_, shown_, asked_by_name_));
+  }
+  void on_refused(const Error& why, size_t streams) override {
+    for (; streams > 0; --streams) group().note_refused(why);
   }
   void begin_drain() override { h2_.drain(); }
   void close(Error why) override { h2_.close(why); }

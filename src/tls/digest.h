@@ -10,6 +10,8 @@ namespace meshd {
 std::string sha256(std::string_view bytes);
 // The same as 64 lower-case hex digits.
 std::string sha256_hex(std::string_view bytes);
+// SHA-1: 20 raw bytes. Broken as a hash; WebSocket's handshake asks for it (RFC 6455 section 1.3) and keeps no secret with it.
+std::string sha1(std::string_view bytes);
 
 // Equal contents? Takes the same time wherever they differ; lengths are not secret.
 bool equal_constant_time(std::string_view a, std::string_view b);

@@ -60,7 +60,8 @@ TEST_CASE("heads of DATA and PRIORITY frames are found wherever the bytes are cu
   std::string preface(24, 'p'), settings("\0\0\6\4\0\0\0\0\0\0\3\0\0\0\144", 15);
   std::string data("\0\0\3\0\0\0\0\0\1abc", 12), other("\0\0\5\2\0\0\0\0\3\0\0\0\1\20", 14);
   std::string itself("\0\0\5\2\0\0\0\0\3\200\0\0\3\20", 14), empty("\0\0\0\0\0\0\0\0\5", 9);
-  std::string all = preface + settings + data + other + data + itself + empty;
+  std::string unknown("\0\0\1\372\0\0\0\0\7x", 10);
+  std::string all = preface + settings + data + other + data + itself + empty + unknown;
   for (size_t piece : {size_t{1}, size_t{2}, size_t{7}, size_t{13}, size_t{1000}}) {
     H2FrameScan scan(24);
     std::vector<std::pair<size_t, uint32_t>> found;  // the end of the head, the stream
@@ -69,10 +70,12 @@ TEST_CASE("heads of DATA and PRIORITY frames are found wherever the bytes are cu
       at += scan.next(std::string_view(all).substr(at, piece - at % piece));
       if (!scan.found()) continue;
       found.emplace_back(at, scan.stream());
-      CHECK(scan.is_data() == (scan.stream() != 3));
+      CHECK(scan.is_data() == (scan.stream() % 4 == 1));
+      CHECK(scan.is_unknown() == (scan.stream() == 7));
       if (scan.depends_on_itself()) itself_at = at;
     }
-    CHECK(found == std::vector<std::pair<size_t, uint32_t>>{{48, 1}, {64, 3}, {74, 1}, {90, 3}, {100, 5}});
+    CHECK(found ==
+          std::vector<std::pair<size_t, uint32_t>>{{48, 1}, {64, 3}, {74, 1}, {90, 3}, {100, 5}, {109, 7}});
     CHECK(itself_at == 90);
   }
 }

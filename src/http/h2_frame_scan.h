@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// h2_frame_scan.h: finds the heads of frames that nghttp2 skips without telling: DATA on a closed stream, and PRIORITY
-// where there is no dependency tree.
+// h2_frame_scan.h: finds the heads of frames that nghttp2 skips without telling: DATA on a closed stream, PRIORITY where
+// there is no dependency tree, and those of unknown types.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -35,13 +35,14 @@ class H2FrameScan {
   // Of the head that next() stopped at.
   bool found() const { return found_; }
   bool is_data() const { return type() == kData; }
+  bool is_unknown() const { return type() > kContinuation; }
   uint32_t stream() const { return number(5, 4) & 0x7fffffff; }
   bool depends_on_itself() const { return type() == kPriority && stream() == (number(9, 4) & 0x7fffffff); }
 
  private:
   static constexpr size_t kHead = 9;         // RFC 9113 section 4.1
   static constexpr size_t kWithParent = 13;  // and the stream that a PRIORITY frame names
-  static constexpr uint8_t kData = 0, kPriority = 2;
+  static constexpr uint8_t kData = 0, kPriority = 2, kContinuation = 9;
 
   uint8_t type() const { return static_cast<uint8_t>(head_[3]); }
   uint32_t number(size_t at, size_t bytes) const {
@@ -56,7 +57,7 @@ class H2FrameScan {
       wanted_ = kWithParent;
       return;
     }
-    found_ = wanted_ == kWithParent || type() == kData;
+    found_ = wanted_ == kWithParent || is_data() || is_unknown();
     skip_ = length - (wanted_ - kHead);
     wanted_ = kHead;
     have_ = 0;

@@ -70,7 +70,15 @@ class RequestBody final : public Body {
       go_on.status = 100;
       x_->interim(std::move(go_on));
     }
-    return x_->stream->read();
+    if (!length_) return x_->stream->read();
+    if (held_.empty()) {
+      Await<Result<Chunk>> next = x_->stream->read();
+      if (!next.await_ready()) return pull_slowly();
+      Result<Chunk> bytes = next.await_resume();
+      if (!bytes || !is_last(*bytes)) return bytes;
+      held_ = std::move(*bytes);
+    }
+    return wait_end();
   }
   // Giving up the content is not giving up the exchange: the answer still goes out.
   void close(Error why) override { x_->stream->stop_reading(why); }
@@ -78,8 +86,29 @@ class RequestBody final : public Body {
   const Fields* trailers() const override { return x_->stream->trailers(); }
 
  private:
+  // With these bytes the declared length is there, but not the stream's end: there may be more, which makes the request
+  // malformed (RFC 9113 section 8.1.1). They wait, or the next hop would take it for complete.
+  bool is_last(const Chunk& bytes) {
+    given_ += bytes.size();
+    return !bytes.empty() && given_ == *length_ && !x_->stream->peer_finished();
+  }
+  Task<Result<Chunk>> pull_slowly() {
+    Result<Chunk> bytes = co_await x_->stream->read();
+    if (!bytes || !is_last(*bytes)) co_return bytes;
+    held_ = std::move(*bytes);
+    co_return co_await wait_end();
+  }
+  Task<Result<Chunk>> wait_end() {
+    Result<Chunk> end = co_await x_->stream->read();
+    if (!end) co_return end;
+    if (!end->empty()) co_return fail(Errc::protocol, Side::client, "more content than declared");
+    co_return std::exchange(held_, Chunk());
+  }
+
   LocalPtr<Exchange> x_;
   std::optional<uint64_t> length_;
+  uint64_t given_ = 0;
+  Chunk held_;
 };
 
 // The client reset the stream or is gone.

@@ -62,7 +62,10 @@ struct H2Connection::Callbacks {
           within = self.charge(self.noise_);
         }
         break;
-      case NGHTTP2_CONTINUATION: break;  // nghttp2 takes 8 a block
+      case NGHTTP2_CONTINUATION:
+        break;  // nghttp2 takes 8 a block
+      // Whoever answers a request of ours has read that we take none.
+      case NGHTTP2_PUSH_PROMISE: return self.fault(NGHTTP2_PROTOCOL_ERROR);
       default: within = self.charge(self.noise_);
     }
     return within ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -332,6 +335,7 @@ ssize_t H2Connection::feed(std::string_view bytes) {
     if (ssize_t taken = hand_over(n - 1); taken < 0) return taken;
     if (scan_.is_data() && is_closed(scan_.stream())) return fault(NGHTTP2_STREAM_CLOSED);
     if (scan_.depends_on_itself()) return fault(NGHTTP2_PROTOCOL_ERROR);
+    if (scan_.is_unknown() && !charge(noise_)) return NGHTTP2_ERR_CALLBACK_FAILURE;
     if (ssize_t taken = hand_over(1); taken < 0) return taken;
   }
   return 0;

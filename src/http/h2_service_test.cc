@@ -245,6 +245,35 @@ TEST_CASE("content that goes on after its declared length is never complete for 
   x.until([&] { return x.backend.body_error.has_value(); });
 }
 
+TEST_CASE("streams that are refused before the service sees them are told to the group, by reason") {
+  H2ServerOptions o;
+  o.h2.streams_max = 2;
+  Exchange x(o);
+  std::vector<Errc> refused;
+  x.group.on_refused(
+      [](void* list, const Error& why) { static_cast<std::vector<Errc>*>(list)->push_back(why.code); },
+      &refused);
+  // Before the server's SETTINGS have come the client knows of no limit.
+  auto one = x.start("GET", "/wait"), two = x.start("GET", "/echo");
+  auto over = x.run("GET", "/echo");
+  REQUIRE_FALSE(over->response->has_value());
+  CHECK(over->response->error().code == Errc::refused);
+  x.settle();
+  CHECK(refused == std::vector<Errc>{Errc::limit});
+
+  x.until([&] { return two->done; });
+  refused.clear();
+  auto c = std::make_unique<Call>();
+  c->request.head = request_head("GET", "/echo");
+  c->request.head.add("connection", "close");
+  spawn(make_call(*x.client, *c));
+  x.until([&] { return c->done; });
+  CHECK_FALSE(c->response->has_value());
+  CHECK(refused == std::vector<Errc>{Errc::protocol});
+  one->cancellation.fire({Errc::cancelled, Side::client, "enough"});
+  x.until([&] { return one->done; });
+}
+
 TEST_CASE("HEAD, 204 and requests without content") {
   Exchange x;
   auto head = x.run("HEAD", "/length");

@@ -106,14 +106,14 @@ mesh_up() {
   "$MESHD" init --state "$(state 1)" --config "$WORK/mesh.yaml" --name n1 --address 127.0.1.1 >"$WORK/init.log" 2>&1 ||
     { cat "$WORK/init.log" >&2; die "init"; }
   run_node 1 "$@"
-  wait_until 10 "the server to be ready" node_ready 1
+  wait_until 30 "the server to be ready" node_ready 1
   for n in $(seq 2 "$count"); do
     "$MESHD" token create --state "$(state 1)" >"$WORK/token$n"
     "$MESHD" join 127.0.1.1:15012 --token-file "$WORK/token$n" --state "$(state "$n")" --name "n$n" \
       --address "127.0.1.$n" >"$WORK/join$n.log" 2>&1 || { cat "$WORK/join$n.log" >&2; die "join of n$n"; }
     run_node "$n" "$@"
   done
-  for n in $(seq 2 "$count"); do wait_until 10 "node n$n to act on the mesh's file" node_ready "$n"; done
+  for n in $(seq 2 "$count"); do wait_until 30 "node n$n to act on the mesh's file" node_ready "$n"; done
 }
 
 # web VERSION ADDRESS PORT: a real web server that says who it is.

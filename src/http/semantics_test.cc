@@ -152,7 +152,7 @@ TEST_CASE("a request head becomes one authority, one path and no hop-by-hop fiel
   REQUIRE(check_request(h, f));
   CHECK(h.authority() == "b.test:80");
   CHECK(h.path() == "/x/y?q");
-  CHECK(h.protocol() == "");  // Connection did not name Upgrade
+  CHECK(h.protocol().empty());  // Connection did not name Upgrade
   CHECK(h.size() == 2);
   CHECK(h.find("x") == "2");
   CHECK(h.find("te") == "trailers");
@@ -189,14 +189,14 @@ TEST_CASE("an upgrade is kept aside, h2c never") {
                  {"Upgrade", value},
                  {"HTTP2-Settings", "AAM"}});
     REQUIRE(check_request(h, f));
-    CHECK(h.protocol() == "");
+    CHECK(h.protocol().empty());
     CHECK(h.empty());
   }
   h = head_of(
       "POST", "/",
       {{"Host", "a.test"}, {"Connection", "upgrade"}, {"Upgrade", "websocket"}, {"Content-Length", "1"}});
   REQUIRE(check_request(h, f));
-  CHECK(h.protocol() == "");
+  CHECK(h.protocol().empty());
 }
 
 TEST_CASE("targets fit their methods") {
@@ -222,7 +222,7 @@ TEST_CASE("HTTP/1.0 may come without Host, 1.1 may not") {
   h.version = HttpVersion::http10;
   Framing f;
   REQUIRE(check_request(h, f));
-  CHECK(h.authority() == "");
+  CHECK(h.authority().empty());
   CHECK_FALSE(f.keep_alive);
 }
 

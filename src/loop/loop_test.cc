@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "loop/timer_wheel.h"
 
-using namespace meshd;
+namespace meshd {
 
 namespace {
 
@@ -162,3 +162,5 @@ TEST_CASE("the wheel fires each timer once, never early, at most one tick late")
   for (auto& e : entries) CHECK(e->fired >= 0);
   CHECK(wheel.next().ns < 0);
 }
+
+}  // namespace meshd

@@ -11,7 +11,7 @@
 
 #include "loop/loop.h"
 
-using namespace meshd;
+namespace meshd {
 
 namespace {
 
@@ -100,3 +100,5 @@ TEST_CASE("host:port takes names and addresses apart") {
     CHECK_FALSE(parse_host_port(bad));
   }
 }
+
+}  // namespace meshd

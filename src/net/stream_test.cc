@@ -11,7 +11,7 @@
 
 #include <unistd.h>
 
-using namespace meshd;
+namespace meshd {
 
 namespace {
 
@@ -245,3 +245,5 @@ TEST_CASE("addresses are parsed strictly and written back the same") {
   CHECK_FALSE(SocketAddress::from_ip(std::string_view("10.0.0.1\0x", 10), 80));
   CHECK_FALSE(SocketAddress::parse(std::string_view("10.0.0.1\0x:80", 13)));
 }
+
+}  // namespace meshd

@@ -4,7 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <vector>
 
-using namespace meshd;
+namespace meshd {
 
 namespace {
 
@@ -106,3 +106,5 @@ TEST_CASE("an endpoint with as many requests as it may have takes no more") {
   f.states.of(EndpointId{1}).active = 1;
   CHECK(pick()->id == EndpointId{1});
 }
+
+}  // namespace meshd

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "model/config.h"
 
-using namespace meshd;
+namespace meshd {
 
 namespace {
 
@@ -64,3 +64,5 @@ TEST_CASE("any_local names the callers that nothing else names") {
   CHECK(resolve_owners(*s, "n2", "t.mesh", "/nonexistent").find(std::nullopt).path ==
         "/ns/meshd-system/sa/node.n2");
 }
+
+}  // namespace meshd

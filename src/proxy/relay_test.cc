@@ -8,7 +8,7 @@
 #include "loop/loop.h"
 #include "net/pipe.h"
 
-using namespace meshd;
+namespace meshd {
 
 namespace {
 
@@ -79,3 +79,5 @@ TEST_CASE("silence ends it") {
   REQUIRE(r.totals->error);
   CHECK(r.totals->error->code == Errc::idle);
 }
+
+}  // namespace meshd

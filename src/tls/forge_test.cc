@@ -5,7 +5,7 @@
 
 #include "tls/mbed.h"
 
-namespace meshd::forge {
+namespace meshd {
 namespace {
 
 constexpr std::string_view kEcdsaSha1{"\x2a\x86\x48\xce\x3d\x04\x01", 7};
@@ -128,4 +128,4 @@ TrustBundle World::bundle() const {
   return TrustBundle::make("td.example", {Certificate::from_der(write(root, root_key)).value()}).value();
 }
 
-}  // namespace meshd::forge
+}  // namespace meshd

@@ -11,7 +11,7 @@
 #include "tls/key_pair.h"
 #include "tls/trust_bundle.h"
 
-namespace meshd::forge {
+namespace meshd {
 
 // DER: tag, length, content.
 std::string der(unsigned char tag, std::string_view content);
@@ -64,4 +64,4 @@ struct Malformed {
 // One change each to a good certificate: whatever checks peers must refuse every one (malformed_test.cc).
 std::span<const Malformed> malformed();
 
-}  // namespace meshd::forge
+}  // namespace meshd

@@ -9,8 +9,6 @@
 namespace meshd {
 namespace {
 
-using namespace peers;
-
 std::shared_ptr<const TlsContext> client_of(TlsSettings s) {
   return TlsContext::client(std::move(s)).value();
 }
@@ -19,9 +17,9 @@ std::shared_ptr<const TlsContext> server_of_settings(TlsSettings s) {
 }
 
 // A context that shows `chain` whatever is wrong with it: made with a good certificate, which is then replaced.
-std::shared_ptr<const TlsContext> liar(const forge::World& w, const CertificateChain& chain, bool server,
+std::shared_ptr<const TlsContext> liar(const World& w, const CertificateChain& chain, bool server,
                                        const Clock& clock) {
-  forge::World good;
+  World good;
   auto key = std::make_shared<const KeyPair>(KeyPair::from_pem(w.leaf_key.to_pem()).value());
   good.leaf.spki = key->public_key().der();
   TlsSettings s;
@@ -37,7 +35,7 @@ std::shared_ptr<const TlsContext> liar(const forge::World& w, const CertificateC
 }
 
 // A context that checks peers against the bundle of `w` and shows a good identity of another world.
-TlsSettings judge(const forge::World& w, const Mesh& mesh, const Clock& clock) {
+TlsSettings judge(const World& w, const Mesh& mesh, const Clock& clock) {
   TlsSettings s = mesh.settings({mesh.service("judge")});
   s.alpn.clear();
   s.bundle = w.bundle();
@@ -163,12 +161,12 @@ TEST_CASE("a certificate of another CA is refused on both sides") {
 
 TEST_CASE("each malformed SVID is refused in a handshake, shown by either side") {
   FakeClock clock;
-  clock.set_unix(forge::kNow);
+  clock.set_unix(kNow);
   Mesh mesh;
   Loop loop;
-  for (const forge::Malformed& m : forge::malformed()) {
+  for (const Malformed& m : malformed()) {
     INFO(m.what);
-    forge::World w;
+    World w;
     m.spoil(w);
     auto chain = w.chain();
     if (!chain) continue;  // such a certificate cannot even be loaded to be shown

@@ -3,7 +3,7 @@
 #include "base/encode.h"
 #include "tls/forge_test.h"
 
-namespace meshd::forge {
+namespace meshd {
 namespace {
 
 void set_id(World& w, const std::string& uri) { w.leaf.extensions[kNames] = alt_names({{'U', uri}}); }
@@ -83,4 +83,4 @@ const Malformed kMalformed[] = {
 
 std::span<const Malformed> malformed() { return kMalformed; }
 
-}  // namespace meshd::forge
+}  // namespace meshd

@@ -15,8 +15,6 @@
 namespace meshd {
 namespace {
 
-using namespace peers;
-
 // A directory with the PEM files that openssl wants.
 struct Files {
   std::string dir;

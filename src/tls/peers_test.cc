@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tls/peers_test.h"
 
-namespace meshd::peers {
+namespace meshd {
 namespace {
 
 Task<void> note_read(ByteStream& s, std::optional<Result<Chunk>>& out) { out = co_await s.read(); }
@@ -111,4 +111,4 @@ Result<> finish(Loop& loop, ByteStream& s) {
   return *out;
 }
 
-}  // namespace meshd::peers
+}  // namespace meshd

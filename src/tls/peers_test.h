@@ -14,7 +14,7 @@
 #include "tls/issue.h"
 #include "tls/tls_stream.h"
 
-namespace meshd::peers {
+namespace meshd {
 
 inline constexpr UnixSeconds kNow = 1'760'000'000;
 
@@ -78,4 +78,4 @@ Result<size_t> write(Loop& loop, ByteStream& s, Chunks chunks);
 Result<size_t> write(Loop& loop, ByteStream& s, std::string_view text);
 Result<> finish(Loop& loop, ByteStream& s);
 
-}  // namespace meshd::peers
+}  // namespace meshd

@@ -8,8 +8,6 @@
 namespace meshd {
 namespace {
 
-using namespace peers;
-
 // Two ends after a good handshake, each over a Spy.
 struct Connection {
   Mesh mesh;

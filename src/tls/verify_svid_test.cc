@@ -8,8 +8,6 @@
 namespace meshd {
 namespace {
 
-using namespace forge;
-
 Result<SpiffeId> verify(const World& w, PeerRole role = PeerRole::server, std::vector<SpiffeId> ids = {}) {
   auto chain = w.chain();
   if (!chain) return fail(chain.error());

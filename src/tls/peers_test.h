@@ -11,12 +11,11 @@
 #include "net/byte_stream.h"
 #include "net/pipe.h"
 #include "tls/context.h"
+#include "tls/forge_test.h"
 #include "tls/issue.h"
 #include "tls/tls_stream.h"
 
 namespace meshd {
-
-inline constexpr UnixSeconds kNow = 1'760'000'000;
 
 // A mesh's CA with its clock.
 struct Mesh {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# A WebSocket client over HTTP/2 (python3-h2, RFC 8441) reaches a WebSocket server over HTTP/1.1 (python3-websockets)
-# through two nodes; what the server refuses is refused; a client that goes is noticed.
+# 10,000 messages each way: a WebSocket client over HTTP/2 (python3-h2, RFC 8441), and one over HTTP/1.1, reach a server
+# over HTTP/1.1 (python3-websockets) through two nodes; what the server refuses is refused; a client that goes is noticed.
 . "$(dirname "$0")/mesh-web.inc.sh"
 one_web_file
 
@@ -78,6 +78,9 @@ class Talk:
             self.client.until(lambda: self.client.data.get(self.stream))
             self.codec.receive_bytes(self.client.data.pop(self.stream))
             for f in self.codec.received_frames():
+                if f.opcode is frames.Opcode.PING:
+                    self.client.send(self.stream, self.codec.pong(f.payload))
+                    continue
                 got += f.payload
                 if f.message_finished:
                     return got
@@ -88,7 +91,7 @@ print("open", status)
 names = {(k.decode() if isinstance(k, bytes) else k): v for k, v in c.status[stream].items()}
 print("protocol", names.get("sec-websocket-protocol"), "accept" if "sec-websocket-accept" in names else "none")
 talk = Talk(c, stream)
-print("echo", sum(talk.ask("hello %d" % i) == "hello %d" % i for i in range(100)))
+print("echo", sum(talk.ask("hello %d" % i) == "hello %d" % i for i in range(10_000)))
 long = "x" * 1_000_000
 print("long", talk.ask(long) == long)
 print("no", c.open("/no")[1])
@@ -109,18 +112,38 @@ start backend /usr/bin/python3 "$WORK/backend.py"
 wait_until 10 "the WebSocket server" port_open 127.0.1.2 18080
 mesh_up 2
 opens() { /usr/bin/python3 "$WORK/client.py" 127.0.1.1 9001 >"$WORK/found" 2>"$WORK/client.log"; }
-wait_until 20 "a WebSocket through the mesh" opens
+wait_until 60 "a WebSocket through the mesh" opens
 found() { awk -v w="$1" '$1 == w {print $2}' "$WORK/found"; }
-verdict h2-websocket-open "status $(found open), $(found echo) of 100 echoes, a megabyte $(found long)" "200, 100, True" \
-  test "$(found open) $(found echo) $(found long)" = "200 100 True"
-verdict h2-websocket-refused "what the server refuses is $(found no)" 403 test "$(found no)" = 403
-verdict h2-websocket-reset "connections that the server saw cut: $(found gone)" "1" test "$(found gone)" -ge 1
-verdict h2-websocket-closed "closed in order: $(found closed)" True test "$(found closed)" = True
+verdict websocket-h2-open "status $(found open), $(found echo) of 10000 echoes, a megabyte $(found long)" "200, 10000, True" \
+  test "$(found open) $(found echo) $(found long)" = "200 10000 True"
+verdict websocket-h2-refused "what the server refuses is $(found no)" 403 test "$(found no)" = 403
+verdict websocket-h2-reset "connections that the server saw cut: $(found gone)" "1" test "$(found gone)" -ge 1
+verdict websocket-h2-closed "closed in order: $(found closed)" True test "$(found closed)" = True
+
+# ---- over HTTP/1.1: both directions at once, while the other end does not wait
+cat >"$WORK/h1.py" <<'PY'
+import asyncio, websockets
+N = 10_000
+async def main():
+    async with websockets.connect("ws://127.0.1.1:9001/chat", max_size=None) as socket:
+        async def send():
+            for i in range(N):
+                await socket.send("message %d" % i + "x" * (i % 500))
+        sending = asyncio.create_task(send())
+        right = 0
+        for i in range(N):
+            right += await socket.recv() == "message %d" % i + "x" * (i % 500)
+        await sending
+        print(right)
+asyncio.run(asyncio.wait_for(main(), 60))
+PY
+right=$(/usr/bin/python3 "$WORK/h1.py")
+verdict websocket-h1 "$right of 10000 messages there and back, in order" 10000 test "$right" = 10000
 
 # curl's own client, as everybody's HTTP/1.1 one does it.
 accept=$(curl -s -i --max-time 5 -N -H 'connection: Upgrade' -H 'upgrade: websocket' -H 'sec-websocket-version: 13' \
   -H 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==' http://127.0.1.1:9001/ 2>/dev/null | tr -d '\r' |
   sed -n 's/^[Ss]ec-[Ww]eb[Ss]ocket-[Aa]ccept: //p' || :)
-verdict h2-websocket-http1 "accept of an HTTP/1.1 client: $accept" "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" \
+verdict websocket-h1-accept "accept of an HTTP/1.1 client: $accept" "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" \
   test "$accept" = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 exit $SHORT

@@ -79,9 +79,9 @@ FirstBytes sniff(std::string_view first) {
 }
 
 std::string_view server_name(std::string_view client_hello) {
+  if (sniff(client_hello) != FirstBytes::tls) return {};
   Cursor record(client_hello);
-  if (record.number(1) != kHandshake) return {};
-  record.number(2);
+  record.take(1 + 2);  // type, version
   Cursor handshake(record.text(2));
   if (handshake.number(1) != kClientHello) return {};
   Cursor hello(handshake.text(3));

@@ -63,6 +63,10 @@ TEST_CASE("a ClientHello names its server, cut anywhere it names none") {
     CAPTURE(cut);
     CHECK(server_name(std::string_view(whole).substr(0, cut)).empty());
   }
+  std::string other = whole;
+  other[1] = 0x3b;  // no version of TLS
+  CHECK(sniff(other) == FirstBytes::other);
+  CHECK(server_name(other).empty());
   for (size_t at = 0; at < whole.size(); ++at) {
     std::string broken = whole;
     broken[at] = '\xff';

@@ -248,7 +248,8 @@ Task<Outcome<>> Agent::handle(Session& session, std::string line) {
   } else if (type == "health") {
     parts_.health.set_server(down_from_json(member(*j, "down")));
   } else if (type == "ping") {
-    int64_t skew = parts_.clock.unix_now() - int_of(*j, "time", parts_.clock.unix_now());
+    int64_t skew =
+        parts_.clock.unix_now() - std::max<int64_t>(int_of(*j, "time", parts_.clock.unix_now()), 0);
     if (std::abs(skew) >= kSkewWarn && std::abs(state_.skew_seconds) < kSkewWarn)
       log::warn("this machine's clock differs from the server's", {{"seconds", skew}});
     state_.skew_seconds = skew;

@@ -188,6 +188,9 @@ TEST_CASE("health goes both ways, pings are answered with the status and measure
   CHECK(text_of(*f.server->last("status"), "node") == "n1");
   CHECK(f.down.contains(EndpointId{9}));
   CHECK(f.agent->state().skew_seconds >= 40);
+  // No time that a server may say is beyond arithmetic.
+  f.server->out->send_line(R"({"type":"ping","time":-9223372036854775808})");
+  f.until([&] { return f.agent->state().skew_seconds >= f.now; });
 }
 
 TEST_CASE("a server that goes away is looked for until it is back, and the node keeps what it has") {

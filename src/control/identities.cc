@@ -169,7 +169,7 @@ Task<void> Identities::renew() {
 
   std::string refusal = answer ? "" : answer.error().what;
   if (answer) {
-    int64_t skew = now - int_of(*answer, "time", now);
+    int64_t skew = now - std::max<int64_t>(int_of(*answer, "time", now), 0);
     if (skew > kSkewMax || skew < -kSkewMax)
       refusal =
           "this machine's clock differs from the server's by " + std::to_string(skew) + " s; set it right";

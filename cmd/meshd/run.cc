@@ -22,6 +22,11 @@ void add_run(CLI::App& app, Globals& globals) {
       ->add_option("--metrics-port", o->node.metrics_port,
                    "Port of /metrics and /healthz on the node's address; 0: none")
       ->capture_default_str();
+  command
+      ->add_option("--buffers", o->node.buffers_mib,
+                   "MiB that connections may buffer, per data loop; beyond, load is shed")
+      ->check(CLI::Range(size_t{8}, size_t{65'536}))
+      ->capture_default_str();
   command->add_flag("--debug", o->debug, "Log more");
   command->callback([&globals, o] {
     globals.action = [&globals, o] {

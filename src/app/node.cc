@@ -84,6 +84,7 @@ Outcome<> Node::begin_data_plane() {
   settings.mesh = *mesh;
   settings.local_ip = local_ip(*mesh);
   settings.threads = options_.threads;
+  settings.buffers_max = options_.buffers_mib << 20;
   auto loops =
       DataLoops::start(std::move(settings), identities_->tls(),
                        [this](std::vector<AccessRecord> records) { access_.write(std::move(records)); });

@@ -28,8 +28,9 @@ namespace meshd {
 struct NodeOptions {
   std::string state;
   std::string version;
-  unsigned threads = 0;                  // data loops; 0: one per processor, kThreadsDefaultMax at most
-  uint16_t metrics_port = kMetricsPort;  // 0: no metrics server
+  unsigned threads = 0;                        // data loops; 0: one per processor, kThreadsDefaultMax at most
+  uint16_t metrics_port = kMetricsPort;        // 0: no metrics server
+  size_t buffers_mib = kLoopBuffersMax >> 20;  // that one data loop may buffer
 };
 inline constexpr unsigned kThreadsMax = 64;
 inline constexpr unsigned kThreadsDefaultMax =

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <new>
 
+#include "base/buffered.h"
 #include "base/limits.h"
 
 namespace meshd {
@@ -27,6 +28,7 @@ struct FreeBlocks {
   }
 };
 thread_local FreeBlocks free_blocks;
+thread_local size_t live_bytes = 0;
 
 }  // namespace
 
@@ -40,10 +42,14 @@ Block* Block::make(uint32_t size) {
   }
   b->refs = 1;
   b->size = size;
+  live_bytes += size;
   return b;
 }
 
+size_t buffered_bytes() { return live_bytes; }
+
 void Block::release(Block* b) {
+  live_bytes -= b->size;
   if (b->size == kReadBlock && free_blocks.count < FreeBlocks::kMax) {
     free_blocks.blocks[free_blocks.count++] = b;
   } else {

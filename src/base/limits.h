@@ -82,6 +82,12 @@ inline constexpr milliseconds kDetectPatience{
     1'000};  // the same, where clients were seen to speak first: no connection is opened for nothing
 inline constexpr size_t kSniffMax = 16 * 1024;  // bytes looked at; a ClientHello or a request line fits
 
+// What all connections of one loop may buffer together; beyond 92, 95 and 98 % of it the loop sheds (proxy/shed.h).
+// A slow reader holds some 0.5 MiB: this is room for 500 of them, and the smallest machines can give it.
+inline constexpr size_t kLoopBuffersMax = 256 * 1024 * 1024;
+inline constexpr milliseconds kShedInterval{250};  // between two looks at it
+inline constexpr int kShedRetryAfter = 1;          // seconds that a refused client is asked to wait
+
 // ---- control plane
 inline constexpr size_t kConfigBytesMax = 8 * 1024 * 1024;  // the file
 inline constexpr size_t kControlLineMax = 1024 * 1024;      // one NDJSON line of the control stream

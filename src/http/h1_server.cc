@@ -35,6 +35,7 @@ class H1ServerConnection final : public H1Link, public InterimSink {
     if (waiting_) interrupt({Errc::draining, Side::self, "draining"});
   }
   bool idle() const { return waiting_; }
+  size_t held() { return stream().queued(); }
   // Ends now, and with it what the service does for it.
   void abort(Error why) {
     close(why);
@@ -369,6 +370,7 @@ class Member final : public ServerConnection {
   void begin_drain() override { connection_.begin_drain(); }
   void close(Error why) override { connection_.abort(why); }
   bool idle() const override { return connection_.idle(); }
+  size_t held() const override { return connection_.held(); }
 
  private:
   H1ServerConnection& connection_;

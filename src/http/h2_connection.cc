@@ -327,6 +327,12 @@ size_t H2Connection::available() const {
   return allowed > stream_count_ ? allowed - stream_count_ : 0;
 }
 
+size_t H2Connection::queued() const {
+  size_t n = transport_->queued();
+  for (const H2Stream* s = streams_; s != nullptr; s = s->next_) n += s->outbox_.size();
+  return n;
+}
+
 bool H2Connection::extended_connect() const {
   return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }

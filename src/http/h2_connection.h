@@ -51,6 +51,7 @@ class H2Connection final : public LocalCounted, private TurnEnd {
   size_t streams() const { return stream_count_; }
   size_t available() const;
   bool extended_connect() const;
+  size_t queued() const;  // bytes that wait for the peer, of all streams
   // Waits for the peer's SETTINGS; then extended CONNECT may be sent. Errors: unsupported, where the peer does not take
   // it; refused, where the connection ended; the reason of `cancellation`, which may be null.
   static Task<Result<>> extended_connect_offered(LocalPtr<H2Connection> self, Cancellation* cancellation);

@@ -66,6 +66,7 @@ void H2Server::drain() { connection_->drain(); }
 void H2Server::close(Error why) { connection_->close(why); }
 bool H2Server::idle() const { return connection_->streams() == 0; }
 size_t H2Server::streams() const { return connection_->streams(); }
+size_t H2Server::queued() const { return connection_->queued(); }
 uint64_t H2Server::served() const { return connection_->served; }
 ByteStream& H2Server::transport() { return connection_->transport(); }
 

@@ -76,6 +76,7 @@ class H2Server {
   bool idle() const;        // no stream is open
   size_t streams() const;   // open now
   uint64_t served() const;  // since the start
+  size_t queued() const;    // bytes that wait for the peer, of all streams
   ByteStream& transport();
 
  private:

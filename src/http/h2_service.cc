@@ -26,6 +26,7 @@ struct Connection final : LocalCounted, ServerConnection, H2Handler {
   void begin_drain() override { server.drain(); }
   void close(Error why) override { server.close(why); }
   bool idle() const override { return requests == 0 && server.idle(); }
+  size_t held() const override { return server.queued(); }
   bool group_draining() { return group().draining(); }
   void note_refused(const Error& why) { group().note_refused(why); }
   void note_end(const Error& why) { group().note_end(why); }

@@ -24,6 +24,8 @@ class ServerConnection {
   virtual void close(Error why) = 0;
   // No request is under way.
   virtual bool idle() const = 0;
+  // Bytes that wait for the peer to take them.
+  virtual size_t held() const { return 0; }
 
  protected:
   ~ServerConnection();
@@ -66,6 +68,10 @@ class ServerGroup {
   // Drains all; connections that join later are told to drain at once by asking draining().
   void drain();
   void close_all(Error why);
+  // Those without a request; gives how many.
+  size_t close_idle(Error why);
+  // Those that hold most, until they hold this share (0 to 1) of what all hold; gives how many.
+  size_t close_fullest(double share, Error why);
   // True at once when there is none, else when the last one has gone. One waiter.
   Await<bool> empty();
 

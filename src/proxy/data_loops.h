@@ -26,6 +26,7 @@ struct NodeSettings {
   std::string
       local_ip;  // where explicit listeners are bound: the node's address if it is loopback, else 127.0.0.1
   unsigned threads = 1;
+  size_t buffers_max = 0;  // bytes that one loop may buffer
 };
 
 // The certificates in use: one context with every identity of the node, for each side. The default identity is

@@ -60,10 +60,14 @@ DataPlane::DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls,
           {"meshd_retries_total", "Tries beyond the first, by called service.", {"service"}})),
       ejections_(registry_.counters(
           {"meshd_ejections_total", "Endpoints taken out by a breaker, by called service.", {"service"}})),
+      buffered_(
+          registry_.gauges({"meshd_buffered_bytes", "Bytes that connections hold in memory.", {}}).with({})),
       random_(seed()),
       peers_(settings.trust_domain),
       inbound_(*this),
       upstreams_(settings.name, mesh_, inbound_) {
+  if (settings_.buffers_max == 0) settings_.buffers_max = kLoopBuffersMax;
+  shed_timer_.start(kShedInterval);
   rate_budgets_ = std::move(budgets);
   mesh_.set_tls(tls_.client);
   outbound_group_.on_refused(
@@ -134,6 +138,23 @@ void DataPlane::set_tls(NodeTls tls) {
   tls_ = std::move(tls);
   mesh_.set_tls(tls_.client);
   upstreams_.retire_all();
+}
+
+MetricsCopy DataPlane::metrics() {
+  buffered_.set(static_cast<int64_t>(buffered_bytes()));
+  return registry_.snapshot();
+}
+
+void DataPlane::look_at_buffers(void* self) {
+  auto& plane = *static_cast<DataPlane*>(self);
+  size_t buffered = buffered_bytes(), budget = plane.settings_.buffers_max;
+  if (pressure_of(buffered, budget) >= Pressure::high) {
+    size_t outbound = shed(plane.outbound_group_, buffered, budget);
+    size_t inbound = shed(plane.inbound_group_, buffered, budget);
+    plane.refused_.with({"outbound", name_of(Errc::overload)}).add(outbound);
+    plane.refused_.with({"inbound", name_of(Errc::overload)}).add(inbound);
+  }
+  plane.shed_timer_.start(kShedInterval);
 }
 
 void DataPlane::log(AccessRecord record) {

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/buffered.h"
 #include "base/random.h"
 #include "http/server_group.h"
 #include "loop/loop.h"
@@ -21,6 +22,7 @@
 #include "proxy/outbound.h"
 #include "proxy/rate_limit.h"
 #include "proxy/retry.h"
+#include "proxy/shed.h"
 #include "proxy/upstreams.h"
 #include "telemetry/golden.h"
 
@@ -43,7 +45,7 @@ class DataPlane final : TurnEnd {
   void set_owners(std::shared_ptr<const OwnerTable> owners);
   void set_tls(NodeTls tls);
   void set_down(std::shared_ptr<const DownEndpoints> down) { states_.set_down(std::move(down)); }
-  MetricsCopy metrics() { return registry_.snapshot(); }
+  MetricsCopy metrics();
   // Stops accepting and lets what is under way finish, at most `deadline`.
   Task<void> drain(milliseconds deadline);
   // Ends everything now.
@@ -62,6 +64,8 @@ class DataPlane final : TurnEnd {
   // Who was seen to speak first at a listener or instance of a service with `protocol: detect`.
   FirstSpeaker& first_speaker(const std::string& place) { return first_speakers_[place]; }
   uint32_t& turn(const ServiceEntry& s) { return turns_[s.name]; }
+  // There is no room for another request.
+  bool full() const { return pressure_of(buffered_bytes(), settings_.buffers_max) != Pressure::none; }
   RateBudgets& rate_budgets() { return *rate_budgets_; }
   RetryBudget& retry_budget(const ServiceEntry& s) { return retry_budgets_[s.name]; }
   ServerGroup& outbound_group() { return outbound_group_; }
@@ -76,6 +80,7 @@ class DataPlane final : TurnEnd {
 
  private:
   void turn_end() override;
+  static void look_at_buffers(void* self);
   std::vector<ListenProblem> listen_for(const Snapshot& snapshot);
 
   struct OpenPort {
@@ -94,6 +99,8 @@ class DataPlane final : TurnEnd {
   Family<Counter>& refused_;
   Family<Counter>& retries_;
   Family<Counter>& ejections_;
+  Gauge& buffered_;
+  Timer shed_timer_{&DataPlane::look_at_buffers, this};
   FastRandom random_;
   PeerTable peers_;
   SnapshotRef snapshot_;

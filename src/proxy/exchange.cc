@@ -150,4 +150,11 @@ Response refuse(ExchangePtr&& exchange, Error why, std::string detail) {
   return response;
 }
 
+Response refuse_for(ExchangePtr&& x, std::chrono::nanoseconds wait, Error why, std::string detail) {
+  Response response = refuse(std::move(x), why, std::move(detail));
+  response.head.add("retry-after",
+                    std::to_string(std::max<int64_t>(1, std::chrono::ceil<seconds>(wait).count())));
+  return response;
+}
+
 }  // namespace meshd

@@ -78,6 +78,8 @@ Response relay_response(ExchangePtr&& x, Response response);
 // An answer of our own, with its reason in x-meshd-error; recorded at once. Both take the exchange by reference, so
 // that the other arguments may still look at it; it is gone afterwards.
 Response refuse(ExchangePtr&& x, Error why, std::string detail = {});
+// The same where the client may come again: with Retry-After (RFC 9110 section 10.2.3), whole seconds from 1.
+Response refuse_for(ExchangePtr&& x, std::chrono::nanoseconds wait, Error why, std::string detail = {});
 
 // record: metrics and the access log, once.
 void record(Exchange& x);

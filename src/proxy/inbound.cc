@@ -248,6 +248,7 @@ std::unique_ptr<ByteStream> Inbound::join(const Peer& from, const TunnelTarget& 
 Task<Result<Response>> InboundService::call(Request& request) {
   ExchangePtr x = begin_exchange(plane_, Direction::inbound, &request, from_);
   const Snapshot& snapshot = **x->snapshot;
+  if (plane_.full()) co_return refuse_for(std::move(x), seconds(kShedRetryAfter), kShed);
   x->service = snapshot.service(end_.service);
   x->endpoint = x->service ? snapshot.endpoint_on(plane_.settings().name, end_.service, end_.port) : nullptr;
   if (x->endpoint == nullptr)

@@ -89,6 +89,7 @@ Task<Result<Response>> OutboundService::call(Request& request) {
   remove_mesh_fields(request.head);
   add_forwarding(request.head, {client_ip_, plane_.random().next(), plane_.random().next()});
 
+  if (plane_.full()) co_return refuse_for(std::move(x), seconds(kShedRetryAfter), kShed);
   x->service = find_service(snapshot, request);
   if (x->service == nullptr)
     co_return refuse(std::move(x), {Errc::not_found, Side::client, "the mesh has no such service"},
@@ -102,13 +103,9 @@ Task<Result<Response>> OutboundService::call(Request& request) {
   if (!x->routing.ok())
     co_return refuse(std::move(x), {x->routing.reason, Side::self, why_of(x->routing.reason)},
                      route_text(snapshot, x->routing));
-  if (auto wait = rate_limited(*x)) {
-    std::string place = route_text(snapshot, x->routing);
-    Response answer =
-        refuse(std::move(x), {Errc::rate_limited, Side::client, "too many requests"}, std::move(place));
-    answer.head.add("retry-after", std::to_string(std::chrono::ceil<seconds>(*wait).count()));
-    co_return answer;
-  }
+  if (auto wait = rate_limited(*x))
+    co_return refuse_for(std::move(x), *wait, {Errc::rate_limited, Side::client, "too many requests"},
+                         route_text(snapshot, x->routing));
   limit_time(*x);
 
   Tries tries(*x);

@@ -83,6 +83,7 @@ class ClosableConnection final : public ServerConnection {
   void begin_drain() override {}
   void close(Error why) override { stream_.close(why); }
   bool idle() const override { return false; }
+  size_t held() const override { return stream_.queued(); }
 
  private:
   ByteStream& stream_;

@@ -116,7 +116,7 @@ async def run_pipeline(http_port):
         served += answered
         other.close()
     check("others beside a pipeline of 60000", f"{served} answered meanwhile, the slowest after {slowest * 1000:.0f} ms",
-          served >= 10 and slowest < 1)
+          served >= 3 and slowest < 1)  # one that is starved would be the only one
     await busy.until(lambda: len(busy.got) >= one * 60000, 30)
     check("a pipeline of 60000", f"{busy.got.count(b'HTTP/1.1 404 ')} answers", len(busy.got) == one * 60000)
     await sending

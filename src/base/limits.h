@@ -88,6 +88,12 @@ inline constexpr size_t kLoopBuffersMax = 256 * 1024 * 1024;
 inline constexpr milliseconds kShedInterval{250};  // between two looks at it
 inline constexpr int kShedRetryAfter = 1;          // seconds that a refused client is asked to wait
 
+// ---- routes
+inline constexpr size_t kRegexBytesMax = 1024;  // a pattern as written
+inline constexpr int kRegexProgramMax = 2000;   // instructions it compiles to; common ones stay below 200
+inline constexpr size_t kRegexMemory =
+    512 * 1024;  // of one pattern with its cache of states, for all loops together
+
 // ---- control plane
 inline constexpr size_t kConfigBytesMax = 8 * 1024 * 1024;  // the file
 inline constexpr size_t kControlLineMax = 1024 * 1024;      // one NDJSON line of the control stream

@@ -51,6 +51,7 @@ class TestRun {
     facts.from = snapshot_.principal(spiffe_id(snapshot_.model.mesh.trust_domain, test.from));
     facts.method = test.method;
     facts.path = test.path;
+    facts.query = test.query;
     facts.host = test.host;
     facts.headers = FieldLookup(header);
     Decision d = decide(snapshot_, facts);

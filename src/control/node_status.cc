@@ -43,21 +43,27 @@ Json list_of_items(std::string_view kind, JsonArray items) {
 
 Json match_json(const model::Match& match) {
   JsonObject out;
-  if (match.path_kind != model::PathMatch::any)
-    out["path"] = json((match.path_kind == model::PathMatch::exact ? "exact " : "prefix ") + match.path);
+  if (std::string path = path_text(match); !path.empty()) out["path"] = json(path);
+  auto list = [&out](const char* key, JsonArray items) {
+    if (!items.empty()) out[key] = Json(std::move(items));
+  };
+  auto values = [&](const char* key, const std::vector<model::ValueMatch>& all) {
+    JsonArray items;
+    for (const model::ValueMatch& v : all) items.push_back(json(text_of(v)));
+    list(key, std::move(items));
+  };
   if (!match.methods.empty()) out["methods"] = words(match.methods);
-  JsonArray headers;
-  for (const model::HeaderMatch& h : match.headers) {
-    std::string text = h.name;
-    switch (h.kind) {
-      case model::HeaderMatchKind::exact: text += " = " + h.value; break;
-      case model::HeaderMatchKind::prefix: text += " ^= " + h.value; break;
-      case model::HeaderMatchKind::present: text += " present"; break;
-      case model::HeaderMatchKind::absent: text += " absent"; break;
-    }
-    headers.push_back(json(text));
-  }
-  if (!headers.empty()) out["headers"] = Json(std::move(headers));
+  values("headers", match.headers);
+  values("query", match.query);
+  if (!match.hosts.empty()) out["host"] = words(match.hosts);
+  JsonArray from;
+  for (const model::Principal& p : match.from) from.push_back(json(text_of(p)));
+  list("from", std::move(from));
+  if (match.grpc.wanted())
+    out["grpc"] = json((match.grpc.service.empty() ? "*" : match.grpc.service) + "/" +
+                       (match.grpc.method.empty() ? "*" : match.grpc.method));
+  if (!match.server_names.empty()) out["sni"] = words(match.server_names);
+  if (match.opaque) out["tcp"] = Json(true);
   return Json(std::move(out));
 }
 

@@ -5,24 +5,11 @@
 #include <algorithm>
 
 #include "model/access_check.h"
+#include "model/bind_match.h"
 #include "model/bind_resilience.h"
 #include "model/reader.h"
 
 namespace meshd::model {
-
-std::optional<Principal> parse_principal(std::string_view text) {
-  if (text == "*") return Principal{Principal::any, {}, {}};
-  Principal p;
-  if (text.starts_with("node/")) {
-    p.kind = Principal::node;
-    text.remove_prefix(5);
-  } else if (text.starts_with("service/")) {
-    text.remove_prefix(8);
-  }
-  if (!is_dns_label(text)) return std::nullopt;
-  p.name = text;
-  return p;
-}
 
 namespace {
 
@@ -163,7 +150,7 @@ class Binder {
     out.name = r.text("name");
     out.service = r.text("service");
     out.service_at = r.at("service");
-    match(r.below("match"), out.match);
+    out.match = bind_match(r.below("match"), findings_);
     if (const YamlNode* to = r.find("to"))
       for (const YamlNode& arm : to->items) {
         if (arm.kind != YamlNode::map) continue;
@@ -179,45 +166,6 @@ class Binder {
     out.rate_limit = read_rate_limit(r);
     if (r.has("retries")) out.retries = read_retries(r.below("retries"), retries_);
     return out;
-  }
-
-  void match(const Reader& r, Match& out) {
-    Reader path = r.below("path");
-    for (std::string_view key : {"prefix", "exact"}) {
-      if (!path.has(key)) continue;
-      if (out.path_kind != PathMatch::any)
-        findings_.error(md::duplicate_key, path.at(key), static_cast<uint32_t>(key.size()),
-                        "a path match is either prefix or exact, not both");
-      out.path_kind = key == "exact" ? PathMatch::exact : PathMatch::prefix;
-      out.path = path.text(key);
-    }
-    out.methods = r.texts("methods");
-    const YamlNode* headers = r.find("headers");
-    if (!headers) return;
-    for (const YamlPair& pair : headers->pairs) {
-      Reader h(pair.value, "routes[].match.headers.*");
-      HeaderMatch m;
-      m.at = pair.key.at;
-      m.name = lower_case(pair.key.text);
-      int given = 0;
-      if (h.has("exact")) ++given, m.kind = HeaderMatchKind::exact, m.value = h.text("exact");
-      if (h.has("prefix")) ++given, m.kind = HeaderMatchKind::prefix, m.value = h.text("prefix");
-      for (auto [key, kind] :
-           {std::pair{"present", HeaderMatchKind::present}, {"absent", HeaderMatchKind::absent}}) {
-        if (!h.has(key)) continue;
-        ++given;
-        m.kind = kind;
-        if (!h.flag(key))
-          findings_
-              .error(md::choice, h.at(key), static_cast<uint32_t>(std::string_view(key).size()),
-                     "only true has a meaning here")
-              .hint = kind == HeaderMatchKind::present ? "write absent: true" : "write present: true";
-      }
-      if (given != 1 && !h.has("regex"))
-        findings_.error(md::missing_key, pair.key.at, pair.key.length,
-                        "a header match takes one of exact, prefix, present, absent");
-      out.headers.push_back(std::move(m));
-    }
   }
 
   void policy(const Reader& top, Policy& out) {
@@ -243,7 +191,7 @@ class Binder {
     out.effect = deny ? Effect::deny : Effect::allow;
     Reader what = r.below(deny ? "deny" : "allow");
     what.each("from", [&](const YamlNode& n) {
-      if (auto p = principal(n)) out.from.push_back(*p);
+      if (auto p = bind_principal(n, findings_)) out.from.push_back(*p);
     });
     what.each("to", [&](const YamlNode& n) {
       if (is_dns_label(n.text)) out.to.push_back({n.text, n.at});
@@ -256,16 +204,6 @@ class Binder {
         findings_.error(md::missing_key, what.at(key), static_cast<uint32_t>(key.size()), "an empty list")
             .hint = "leave the key out to mean any";
     return out;
-  }
-
-  std::optional<Principal> principal(const YamlNode& n) {
-    auto p = parse_principal(n.text);
-    if (p)
-      p->at = n.at;
-    else
-      findings_.error(md::malformed, n.at, n.length, in_quotes(n.text) + " is not a caller").hint =
-          "write service/NAME, node/NAME, gateway or *";
-    return p;
   }
 
   void access_log(const Reader& r, AccessLog& out) {
@@ -294,7 +232,7 @@ class Binder {
     Test t;
     t.at = item.at;
     if (const YamlNode* from = r.find("from"); from && from->kind == YamlNode::scalar && !from->is_null()) {
-      if (auto p = principal(*from)) t.from = *p;
+      if (auto p = bind_principal(*from, findings_)) t.from = *p;
       if (t.from.kind == Principal::any)
         findings_.error(md::malformed, from->at, from->length, "a test needs one caller");
     }
@@ -302,6 +240,7 @@ class Binder {
       t.method = request->method;
       t.host = request->host;
       t.path = request->path;
+      t.query = request->query;
     }
     for (auto& [name, value] : r.words("headers")) t.headers.emplace_back(lower_case(name), value);
     Reader expect = r.below("expect");

@@ -10,7 +10,4 @@ namespace meshd::model {
 // What check_tree found wrong is left at its default; what only shows when values are read is reported here.
 Model bind(const YamlNode& root, Findings& findings);
 
-// "service/web", "web", "node/n1", "gateway", "*".
-std::optional<Principal> parse_principal(std::string_view text);
-
 }  // namespace meshd::model

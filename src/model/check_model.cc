@@ -89,10 +89,8 @@ class ModelCheck {
       if (!s) continue;
       weights(r);
       for (const RouteTo& to : r.to) tags(*s, to);
-      if (s->protocol == Protocol::tcp && conditional(r.match))
-        findings_.warning(
-            md::never_matches, r.at, 1,
-            "route " + r.name + " looks at HTTP, but " + s->name + " is opaque tcp: it never matches");
+      for (const Principal& p : r.match.from) caller(p);
+      never(r, *s);
       std::vector<const Route*>& before = of_service[r.service];
       // Each route against all before it: bounded, so that a huge file is still checked in seconds.
       for (const Route* earlier : std::span(before).first(std::min(before.size(), kRoutesCompared)))
@@ -226,8 +224,18 @@ class ModelCheck {
       findings_.error(md::unknown_tag, to.at, 1, "no instance of " + s.name + " has all of these tags");
   }
 
-  static bool conditional(const Match& m) {
-    return m.path_kind != PathMatch::any || !m.headers.empty() || !m.methods.empty();
+  void never(const Route& r, const Service& s) {
+    const Match& m = r.match;
+    std::string why;
+    if (m.looks_at_http() && m.looks_at_opaque())
+      why = " looks at HTTP and at opaque connections, which nothing is both: it never matches";
+    else if (m.looks_at_http() && s.protocol == Protocol::tcp)
+      why = " looks at HTTP, but " + s.name + " is opaque tcp: it never matches";
+    else if (m.looks_at_opaque() && s.protocol != Protocol::tcp && s.protocol != Protocol::detect)
+      why = " looks at opaque connections, but " + s.name + " is HTTP: it never matches";
+    else if (m.grpc.wanted() && !m.methods.empty() && std::ranges::find(m.methods, "POST") == m.methods.end())
+      why = " looks at gRPC calls, which are all POST, by other methods: it never matches";
+    if (!why.empty()) findings_.warning(md::never_matches, r.at, 1, "route " + r.name + why);
   }
 
   const Model& model_;
@@ -236,42 +244,7 @@ class ModelCheck {
   std::vector<std::string_view> names_;
 };
 
-bool prefix_covers(std::string_view prefix, std::string_view path) {
-  if (prefix.ends_with('/')) prefix.remove_suffix(1);
-  return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
-}
-
-bool everything(const Match& m) {
-  return m.path_kind == PathMatch::any || (m.path_kind == PathMatch::prefix && m.path == "/");
-}
-
-bool header_covers(const HeaderMatch& a, const HeaderMatch& b) {
-  if (a.name != b.name) return false;
-  if (a.kind == b.kind && a.value == b.value) return true;
-  if (a.kind == HeaderMatchKind::present) return b.kind != HeaderMatchKind::absent;
-  if (a.kind == HeaderMatchKind::prefix)
-    return (b.kind == HeaderMatchKind::exact || b.kind == HeaderMatchKind::prefix) &&
-           b.value.starts_with(a.value);
-  return false;
-}
-
 }  // namespace
-
-bool covers(const Match& a, const Match& b) {
-  if (!everything(a)) {
-    if (b.path_kind == PathMatch::any) return false;
-    if (a.path_kind == PathMatch::exact && (b.path_kind != PathMatch::exact || a.path != b.path))
-      return false;
-    if (a.path_kind == PathMatch::prefix && !prefix_covers(a.path, b.path)) return false;
-  }
-  for (const HeaderMatch& wanted : a.headers)
-    if (std::ranges::none_of(b.headers, [&](const HeaderMatch& h) { return header_covers(wanted, h); }))
-      return false;
-  if (a.methods.empty()) return true;
-  return !b.methods.empty() && std::ranges::all_of(b.methods, [&](const std::string& m) {
-    return std::ranges::find(a.methods, m) != a.methods.end();
-  });
-}
 
 void check_model(const Model& model, Findings& findings) {
   ModelCheck check(model, findings);

@@ -8,7 +8,4 @@ namespace meshd::model {
 
 void check_model(const Model& model, Findings& findings);
 
-// Whether every request that `b` matches is matched by `a` too. Never true wrongly; false where it is not obvious.
-bool covers(const Match& a, const Match& b);
-
 }  // namespace meshd::model

@@ -240,13 +240,17 @@ class TreeCheck {
   void named(const YamlNode& n, const Key& key, const std::string& shown, bool quiet) {
     std::string below = std::string(key.path) + ".*";
     const Key* row = find_key(below);
-    bool fields = key.path.ends_with(".headers");
+    bool fields = key.path.ends_with(".headers"), parameters = key.path.ends_with(".query");
     for (const YamlPair& pair : n.pairs) {
-      if (fields ? !is_field_name(pair.key.text) : !is_dns_label(pair.key.text))
+      if (parameters ? pair.key.text.empty()
+          : fields   ? !is_field_name(pair.key.text)
+                     : !is_dns_label(pair.key.text))
         findings_.error(md::bad_name, pair.key.at, pair.key.length,
                         in_quotes(pair.key.text) + " is not " +
-                            (fields ? "a header field's name" : std::string(describe(Type::name))) + ", in " +
-                            shown);
+                            (parameters ? "a query parameter's name"
+                             : fields   ? "a header field's name"
+                                        : std::string(describe(Type::name))) +
+                            ", in " + shown);
       if (row) node(pair.value, *row, shown + "." + pair.key.text, pair.key.at, pair.key.length, quiet);
     }
   }

@@ -155,9 +155,41 @@ TEST_CASE("one wrong line gives one finding, with code, place and hint") {
       {"routes: [{ name: a, service: web }, { name: b, service: web, match: { methods: [GET] } }]\n",
        "MD2006 1:37 route b is never reached: a takes all that it matches | line 1\n"},
       {"routes: [{ name: a, service: web, match: { headers: { x: {} } } }, { name: b, service: web }]\n",
-       "MD1006 1:55 a header match takes one of exact, prefix, present, absent\n"},
-      {"routes: [{ name: a, service: web, match: { path: { regex: x } } }]\n",
-       "MD1020 1:52 'routes[a].match.path.regex' is not supported in this version | take it out\n"},
+       "MD1006 1:55 a match of a value takes one of exact, prefix, regex, present, absent\n"},
+      {"routes: [{ name: a, service: web, match: { path: { regex: (a } } }, { name: b, service: web }]\n",
+       "MD1014 1:59 '(a' is not a regular expression: missing ): (a\n"},
+      {"routes: [{ name: a, service: web, match: { headers: { x: { regex: \"(a{1000}){1000}\" } } } }, { "
+       "name: b, "
+       "service: web }]\n",
+       "MD1014 1:67 '(a{1000}){1000}' is not a regular expression: invalid repetition size: {1000}\n"},
+      {"routes: [{ name: a, service: web, match: { query: { x: { regex: \"(\\\\w{30}){30}\" } } } }, { name: "
+       "b, "
+       "service: web }]\n",
+       "MD1014 1:65 '(\\w{30}){30}' is not a regular expression: it compiles to more than 2000 "
+       "instructions\n"},
+      {"routes: [{ name: a, service: web, match: { host: [\"*\", \"a.test:80\"] } }, { name: b, service: web "
+       "}]\n",
+       "MD1014 1:51 '*' is not a host name | such as shop.example.com, or *.example.com for all below; "
+       "without a "
+       "port\nMD1014 1:56 'a.test:80' is not a host name | such as shop.example.com, or *.example.com for "
+       "all "
+       "below; without a port\n"},
+      {"routes: [{ name: a, service: web, match: { from: [wep] } }, { name: b, service: web }]\n",
+       "MD2001 1:51 unknown service 'wep' | did you mean 'web'?\n"},
+      {"routes: [{ name: a, service: web, match: { from: [] } }, { name: b, service: web }]\n",
+       "MD1006 1:44 an empty list | leave the key out to mean any\nMD2006 1:58 route b is never reached: a "
+       "takes "
+       "all that it matches | line 1\n"},
+      {"routes: [{ name: a, service: web, match: { tcp: true } }, { name: b, service: web }]\n",
+       "MD2011 1:10 route a looks at opaque connections, but web is HTTP: it never matches\n"},
+      {"routes: [{ name: a, service: web, match: { sni: a.test, methods: [GET] } }, { name: b, service: web "
+       "}]\n",
+       "MD2011 1:10 route a looks at HTTP and at opaque connections, which nothing is both: it never "
+       "matches\n"},
+      {"routes: [{ name: a, service: web, match: { from: [\"*\"], grpc: { service: s } } }, { name: b, "
+       "service: web, "
+       "match: { from: [web], grpc: { service: s, method: m } } }, { name: c, service: web }]\n",
+       "MD2006 1:84 route b is never reached: a takes all that it matches | line 1\n"},
       {"telemetry: { access_log: { only: \"status > x\" } }\n",
        "MD1014 1:34 'status > x' is not a filter: expected a number after 'status', at character 10 | such "
        "as \"status >= 400 or duration > 1s\"\n"},

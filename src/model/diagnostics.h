@@ -55,7 +55,7 @@ inline constexpr std::array kCodes{
     CodeDoc{md::any_local_twice, "two services claim a node's unidentified callers"},
     CodeDoc{md::duplicate_name, "a name is used twice"},
     CodeDoc{md::unknown_reference, "a route or rule that the file does not have"},
-    CodeDoc{md::never_matches, "a condition that opaque TCP can never meet (warning)"},
+    CodeDoc{md::never_matches, "conditions that nothing can meet (warning)"},
 };
 
 // Findings of one run. Bounded, so that a hostile file cannot make an endless report.

@@ -5,10 +5,10 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "model/check_model.h"
 #include "model/config.h"
 #include "model/diagnostics.h"
 #include "model/keys.h"
+#include "model/match.h"
 #include "model/scalars.h"
 
 namespace meshd::model {
@@ -75,8 +75,8 @@ TEST_CASE("one match covers another only where that is certain") {
   CHECK(covers(get_post, get));
   CHECK_FALSE(covers(get, get_post));
   CHECK_FALSE(covers(get, any));
-  Match x{PathMatch::any, "", {{{}, "x", HeaderMatchKind::present, ""}}, {}},
-      x1{PathMatch::any, "", {{{}, "x", HeaderMatchKind::exact, "1"}}, {}};
+  Match x{PathMatch::any, "", {{{}, "x", ValueMatchKind::present, ""}}, {}},
+      x1{PathMatch::any, "", {{{}, "x", ValueMatchKind::exact, "1"}}, {}};
   CHECK(covers(x, x1));
   CHECK_FALSE(covers(x1, x));
   CHECK_FALSE(covers(x, any));

@@ -19,6 +19,9 @@ std::vector<NodeRef> nodes_named(const Model& model) {
   };
   for (const Service& s : model.services)
     for (const Instance& i : s.instances) add(i.node, i.node_at);
+  for (const Route& r : model.routes)
+    for (const Principal& p : r.match.from)
+      if (p.kind == Principal::node) add(p.name, p.at);
   for (const PolicyRule& r : model.policy.rules)
     for (const Principal& p : r.from)
       if (p.kind == Principal::node) add(p.name, p.at);
@@ -41,15 +44,5 @@ std::string_view name_of(Balance balance) {
 }
 std::string_view name_of(Effect effect) { return effect == Effect::allow ? "allow" : "deny"; }
 std::string_view name_of(PolicyMode mode) { return mode == PolicyMode::audit ? "audit" : "enforce"; }
-
-std::string text_of(const Principal& principal) {
-  switch (principal.kind) {
-    case Principal::any: return "*";
-    case Principal::node: return "node/" + principal.name;
-    case Principal::service:
-      return principal.name == "gateway" ? principal.name : "service/" + principal.name;
-  }
-  return "?";
-}
 
 }  // namespace meshd::model

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "model/match.h"
 #include "model/resilience.h"
 
 namespace meshd::model {
@@ -99,23 +100,6 @@ struct Service {
 
 // ---- routes
 
-enum class PathMatch : uint8_t { any, exact, prefix };
-enum class HeaderMatchKind : uint8_t { exact, prefix, present, absent };
-
-struct HeaderMatch {
-  SourcePos at;
-  std::string name;  // lower case
-  HeaderMatchKind kind = HeaderMatchKind::present;
-  std::string value;
-};
-
-struct Match {
-  PathMatch path_kind = PathMatch::any;
-  std::string path;
-  std::vector<HeaderMatch> headers;  // all must hold
-  std::vector<std::string> methods;  // any of; empty: every
-};
-
 struct RouteTo {
   SourcePos at;
   Tags tags;            // endpoints that have all of them; empty: all endpoints
@@ -140,16 +124,6 @@ struct Route {
 
 enum class Effect : uint8_t { deny, allow };
 enum class PolicyMode : uint8_t { enforce, audit };
-
-// Who calls. Its identity's text is made in snapshot/identity.h.
-struct Principal {
-  enum Kind : uint8_t { service, node, any } kind = service;
-  std::string name;  // of the service or node
-  SourcePos at;
-  friend bool operator==(const Principal& a, const Principal& b) {
-    return a.kind == b.kind && a.name == b.name;
-  }
-};
 
 struct RuleTarget {
   std::string service;
@@ -192,7 +166,7 @@ struct Telemetry {
 struct Test {
   SourcePos at;
   Principal from;
-  std::string method, host, path;  // from "GET http://web/admin"; path without query
+  std::string method, host, path, query;                     // from "GET http://web/admin?x=1"
   std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
   std::optional<std::string> route;                          // expected: the route's name
   std::optional<std::string> denied_by;                      // expected: the rule's name or "default"
@@ -226,7 +200,5 @@ std::string_view name_of(Protocol protocol);
 std::string_view name_of(Balance balance);
 std::string_view name_of(Effect effect);
 std::string_view name_of(PolicyMode mode);
-// "service/web", "node/n1", "gateway", "*": as the file writes it.
-std::string text_of(const Principal& principal);
 
 }  // namespace meshd::model

@@ -174,10 +174,14 @@ std::optional<RequestText> parse_request(std::string_view text) {
   std::string_view url = text.substr(space + 1);
   if (!url.starts_with("http://")) return std::nullopt;
   url.remove_prefix(7);
+  size_t mark = url.find('?');
+  if (mark != std::string_view::npos) r.query = url.substr(mark + 1);
+  url = url.substr(0, mark);
   size_t slash = url.find('/');
   r.host = url.substr(0, slash);
-  r.path = slash == std::string_view::npos ? "/" : std::string(url.substr(slash, url.find('?') - slash));
-  if (r.host.empty() || r.host.find_first_of(" ?#@") != std::string::npos || !is_path(r.path))
+  r.path = slash == std::string_view::npos ? "/" : std::string(url.substr(slash));
+  if (r.host.empty() || r.host.find_first_of(" #@") != std::string::npos || !is_path(r.path) ||
+      r.query.find_first_of(" #") != std::string::npos)
     return std::nullopt;
   return r;
 }

@@ -48,7 +48,7 @@ struct StatusRange {
 std::optional<StatusRange> parse_status_range(std::string_view text);
 
 struct RequestText {
-  std::string method, host, path;  // path without query
+  std::string method, host, path, query;  // path without query, query without `?`
 };
 std::optional<RequestText> parse_request(std::string_view text);
 

@@ -37,7 +37,7 @@ Json type_schema(const Key& key) {
     case Type::named: {
       JsonObject out{{"type", json("object")}};
       if (const Key* row = find_key(path + ".*")) out["additionalProperties"] = type_schema(*row);
-      if (!path.ends_with(".headers")) out["propertyNames"] = pattern(kLabel);
+      if (!path.ends_with(".headers") && !path.ends_with(".query")) out["propertyNames"] = pattern(kLabel);
       return Json(std::move(out));
     }
     case Type::list: {

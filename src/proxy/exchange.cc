@@ -117,9 +117,13 @@ RequestFacts facts_of(const Exchange& x, const FieldLookup& fields, uint64_t ran
   facts.random = random;
   if (x.request != nullptr) {
     facts.method = x.request->head.method();
+    std::string_view target = x.request->head.path();
     facts.path = x.request->head.path_only();
+    if (facts.path.size() < target.size()) facts.query = target.substr(facts.path.size() + 1);
     facts.host = x.request->head.authority();
     facts.headers = fields;
+  } else {
+    facts.server_name = x.server_name;
   }
   return facts;
 }

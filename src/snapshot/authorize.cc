@@ -44,21 +44,18 @@ struct First {
 
 // First rule, in file order over the merged lists, that holds; for each mode.
 First first_that_holds(const Snapshot& snapshot, const Found& found, bool deny, const RequestFacts& facts) {
-  std::array<std::span<const uint32_t>, 4> rest;
-  for (size_t i = 0; i < found.count; ++i) rest[i] = deny ? found.lists[i]->deny : found.lists[i]->allow;
+  Merged rules;
+  for (size_t i = 0; i < found.count; ++i)
+    (deny ? found.lists[i]->deny : found.lists[i]->allow).collect(facts.path, rules);
   First first;
-  while (true) {
-    std::span<const uint32_t>* best = nullptr;
-    for (auto& r : rest)
-      if (!r.empty() && (!best || r.front() < best->front())) best = &r;
-    if (!best) return first;
-    const PolicyRule& rule = snapshot.rules[best->front()];
-    *best = best->subspan(1);
+  while (auto place_in_file = rules.next()) {
+    const PolicyRule& rule = snapshot.rules[*place_in_file];
     const PolicyRule*& place = rule.mode == PolicyMode::audit ? first.audit : first.enforced;
     if (!place && holds(rule, facts)) place = &rule;
     // An audit rule after the enforced one would not decide: nothing more to learn.
     if (first.enforced) return first;
   }
+  return first;
 }
 
 }  // namespace

@@ -169,7 +169,7 @@ class Compiler {
     out.service = &e;
     out.at = r.at;
     out.order = static_cast<uint32_t>(e.routes.size());
-    out.match = r.match;
+    match(r.match, out);
     out.timeout = r.request_timeout.value_or(s_->model.defaults.timeout.request);
     out.timeout_at = r.timeout_at;
     out.per_try = r.per_try;
@@ -189,6 +189,24 @@ class Compiler {
     if (out.weight_total == 0) out.status = "the weights sum to zero";
     if (!out.status.empty()) quarantine("route", out.name, out.status, out.at);
     return out;
+  }
+
+  void match(const model::Match& m, Route& out) {
+    static_cast<model::Match&>(out.match) = m;
+    auto compiled = [&out](const std::string& pattern) {
+      auto regex = model::Regex::compile(pattern);
+      // The server took it, so this is another version: what cannot be asked is refused.
+      if (!regex) out.status = "'" + pattern + "' is not a regular expression: " + regex.error().what;
+      return regex.value_or(model::Regex());
+    };
+    auto values = [&](const std::vector<model::ValueMatch>& list, std::vector<model::Regex>& regexes) {
+      for (const model::ValueMatch& v : list)
+        regexes.push_back(v.kind == model::ValueMatchKind::regex ? compiled(v.value) : model::Regex());
+    };
+    if (m.path_kind == model::PathMatch::regex) out.match.path_regex = compiled(m.path);
+    values(m.headers, out.match.header_regexes);
+    values(m.query, out.match.query_regexes);
+    for (const model::Principal& p : m.from) out.match.callers.push_back(principal(p));
   }
 
   static bool has_tags(const Endpoint& p, const model::Tags& tags) {
@@ -222,7 +240,7 @@ class Compiler {
     for (const model::Principal& p : rule.from) callers.push_back(principal(p));
     if (rule.from.empty()) callers.push_back(kAnyone);
     for (uint32_t target : targets)
-      for (PrincipalId caller : callers) s_->rule_table.add(target, caller, order, deny);
+      for (PrincipalId caller : callers) s_->rule_table.add(target, caller, order, deny, rule.paths);
   }
 
   PrincipalId principal(const model::Principal& p) {

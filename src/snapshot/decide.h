@@ -18,7 +18,7 @@
 
 namespace meshd {
 
-// Looks up a request field by lower-case name; nullopt: absent. Repeated fields come as one value, joined by ", ".
+// Looks up a request field by lower-case name; nullopt: absent. Of a repeated field the first.
 // A borrowed callable: what it was made from must outlive it.
 class FieldLookup {
  public:
@@ -40,15 +40,17 @@ class FieldLookup {
   std::optional<std::string_view> (*call_)(void*, std::string_view) = nullptr;
 };
 
-// What a decision may look at. For opaque TCP method, path and host stay empty.
+// What a decision may look at. For opaque connections what HTTP says stays empty; only for them there is a server name.
 struct RequestFacts {
   const ServiceEntry* to = nullptr;  // by listener or tunnel; null: decide() finds it by `host`
   PrincipalId from = kNobody;        // of the same snapshot
   std::string_view method;
-  std::string_view path;  // normalised by http/, without query
+  std::string_view path;   // normalised by http/, without query
+  std::string_view query;  // as sent, without `?`
   std::string_view host;
   FieldLookup headers;
-  uint64_t random = 0;  // uniform; chooses the arm of a split
+  std::string_view server_name;  // that the client's TLS asks for
+  uint64_t random = 0;           // uniform; chooses the arm of a split
   bool is_http() const { return !method.empty(); }
 };
 

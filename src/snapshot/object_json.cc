@@ -2,6 +2,7 @@
 // object_json.cc: each value of the model as JSON and back: writer and reader of one value stand together.
 #include "snapshot/object_json.h"
 
+#include "snapshot/match_json.h"
 #include "snapshot/resilience_json.h"
 
 namespace meshd {
@@ -11,33 +12,18 @@ using model::AccessLog;
 using model::AccessLogFormat;
 using model::Balance;
 using model::Effect;
-using model::HeaderMatch;
-using model::HeaderMatchKind;
 using model::Health;
 using model::HealthKind;
 using model::Instance;
 using model::Interception;
-using model::Match;
 using model::Model;
 using model::Mtls;
 using model::name_of;
-using model::PathMatch;
 using model::PolicyMode;
-using model::Principal;
 using model::Protocol;
 using model::RouteTo;
 using model::RuleTarget;
 using model::Service;
-
-std::string_view word(HeaderMatchKind kind) {
-  switch (kind) {
-    case HeaderMatchKind::exact: return "exact";
-    case HeaderMatchKind::prefix: return "prefix";
-    case HeaderMatchKind::present: return "present";
-    case HeaderMatchKind::absent: return "absent";
-  }
-  return "?";
-}
 
 Json write_instance(const Instance& i, SourcePos base) {
   Out o(base);
@@ -100,50 +86,6 @@ Health read_health(const Json& j, In& parent) {
   h.fall = in.number<uint32_t>("fall");
   h.rise = in.number<uint32_t>("rise");
   return h;
-}
-
-Json write_match(const Match& m, SourcePos base) {
-  Out o(base);
-  if (m.path_kind == PathMatch::exact) o.text("path_exact", m.path);
-  if (m.path_kind == PathMatch::prefix) o.text("path_prefix", m.path);
-  o.list("headers", m.headers, [&](const HeaderMatch& h) {
-    Out item(base);
-    item.place("at", h.at);
-    item.text("name", h.name);
-    item.text("kind", word(h.kind));
-    item.text("value", h.value);
-    return item.done();
-  });
-  o.texts("methods", m.methods);
-  return o.done();
-}
-
-Match read_match(const Json& j, In& parent) {
-  In in(j, parent.error(), parent.base());
-  Match m;
-  if (in.has("path_exact")) {
-    m.path_kind = PathMatch::exact;
-    m.path = in.text("path_exact");
-  } else if (in.has("path_prefix")) {
-    m.path_kind = PathMatch::prefix;
-    m.path = in.text("path_prefix");
-  }
-  in.each("headers", [&](const Json& item) {
-    In h(item, in.error(), in.base());
-    HeaderMatch out;
-    out.at = h.place("at");
-    out.name = h.text("name");
-    std::string kind = h.text("kind");
-    out.value = h.text("value");
-    bool known = false;
-    for (auto k :
-         {HeaderMatchKind::exact, HeaderMatchKind::prefix, HeaderMatchKind::present, HeaderMatchKind::absent})
-      if (word(k) == kind) out.kind = k, known = true;
-    if (!known) h.wrong("kind");
-    m.headers.push_back(std::move(out));
-  });
-  m.methods = in.texts("methods");
-  return m;
 }
 
 }  // namespace
@@ -231,15 +173,7 @@ Json write_rule(const model::PolicyRule& r) {
   o.text("name", r.name);
   o.text("effect", name_of(r.effect));
   o.text("mode", name_of(r.mode), name_of(PolicyMode::enforce));
-  o.list("from", r.from, [&](const Principal& p) {
-    Out item(r.at);
-    item.place("at", p.at);
-    item.text(p.kind == Principal::service ? "service"
-              : p.kind == Principal::node  ? "node"
-                                           : "any",
-              p.kind == Principal::any ? "*" : p.name);
-    return item.done();
-  });
+  write_principals(o, r.from);
   o.list("to", r.to, [&](const RuleTarget& t) {
     Out item(r.at);
     item.place("at", t.at);
@@ -259,20 +193,7 @@ model::PolicyRule read_rule(const Json& j, SourcePos at, ReadError& error) {
   if (!in.has("effect")) in.wrong("effect");
   r.effect = in.choice("effect", Effect::deny, 2);
   r.mode = in.choice("mode", PolicyMode::enforce, 2);
-  in.each("from", [&](const Json& item) {
-    In p(item, in.error(), at);
-    Principal out;
-    out.at = p.place("at");
-    if (p.has("service"))
-      out.name = p.text("service");
-    else if (p.has("node"))
-      out.kind = Principal::node, out.name = p.text("node");
-    else if (p.text("any") == "*")
-      out.kind = Principal::any;
-    else
-      p.wrong("from");
-    r.from.push_back(std::move(out));
-  });
+  r.from = read_principals(in);
   in.each("to", [&](const Json& item) {
     In t(item, in.error(), at);
     RuleTarget out;

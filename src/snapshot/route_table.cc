@@ -1,116 +1,138 @@
 // SPDX-License-Identifier: Apache-2.0
 // route_table.cc: which route takes this request? Called by route_request.cc.
 //
-// A request's path has few prefixes (one per segment). Each is looked up once; the lists found are ascending, so the
-// smallest head among them is always the next route to try, and the first that matches wins as in a plain scan.
+// The indexes give the routes that can match, in order; the first whose match holds wins, as in a plain scan.
 #include "snapshot/route_table.h"
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <set>
 
 #include "snapshot/decide.h"
 
 namespace meshd {
 namespace {
 
-using model::HeaderMatch;
-using model::HeaderMatchKind;
 using model::PathMatch;
+using model::ValueMatchKind;
+using By = RouteTable::By;
 
-constexpr size_t kPrefixDepthMax = 30;  // deeper prefixes are scanned for; paths in use stay below 10
+constexpr size_t kScanned = 8;     // so many routes are looked at faster than looked up
+constexpr size_t kIndexesMax = 4;  // of one place; each costs a look-up per request
 
-std::string_view without_final_slash(std::string_view prefix) {
-  if (prefix.ends_with('/')) prefix.remove_suffix(1);
-  return prefix;
+std::string_view bytes_of(const PrincipalId& id) {
+  return {reinterpret_cast<const char*>(&id.value), sizeof id.value};
 }
 
-bool header_holds(const HeaderMatch& m, const FieldLookup& headers) {
-  std::optional<std::string_view> value = headers(m.name);
-  switch (m.kind) {
-    case HeaderMatchKind::exact: return value && *value == m.value;
-    case HeaderMatchKind::prefix: return value && value->starts_with(m.value);
-    case HeaderMatchKind::present: return value.has_value();
-    case HeaderMatchKind::absent: return !value.has_value();
+// The values that a route can be found by; empty: it cannot be.
+std::vector<std::string> keys(const RouteMatch& m, By by, std::string_view name) {
+  std::vector<std::string> out;
+  switch (by) {
+    case By::header:
+      for (const model::ValueMatch& h : m.headers)
+        if (h.name == name && h.kind == ValueMatchKind::exact) return {h.value};
+      break;
+    case By::host:
+      if (std::ranges::none_of(m.hosts, [](const std::string& h) { return h.starts_with('*'); }))
+        out = m.hosts;
+      break;
+    case By::caller:
+      if (std::ranges::find(m.callers, kAnyone) == m.callers.end())
+        for (const PrincipalId& p : m.callers) out.emplace_back(bytes_of(p));
+      break;
   }
-  return false;
+  return out;
 }
 
-// Lists to merge, with a place in each.
-struct Cursors {
-  struct One {
-    const uint32_t* at;
-    const uint32_t* end;
-  };
-  std::array<One, kPrefixDepthMax + 3> all;
-  size_t count = 0;
-
-  void add(const std::vector<uint32_t>& list) {
-    if (!list.empty()) all[count++] = {list.data(), list.data() + list.size()};
-  }
-  // The smallest head, taken off its list; nullopt: all are empty.
-  std::optional<uint32_t> next() {
-    One* best = nullptr;
-    for (size_t i = 0; i < count; ++i)
-      if (all[i].at != all[i].end && (!best || *all[i].at < *best->at)) best = &all[i];
-    if (!best) return std::nullopt;
-    return *best->at++;
-  }
-};
+// As the file writes hosts: lower case, without port and final dot.
+std::string_view plain_host(std::string_view host, std::span<char> room) {
+  host = host.substr(0, host.find(':'));
+  if (host.ends_with('.')) host.remove_suffix(1);
+  if (host.size() > room.size()) return {};
+  for (size_t i = 0; i < host.size(); ++i)
+    room[i] = host[i] >= 'A' && host[i] <= 'Z' ? static_cast<char>(host[i] + 32) : host[i];
+  return {room.data(), host.size()};
+}
 
 }  // namespace
-
-bool path_has_prefix(std::string_view path, std::string_view prefix) {
-  prefix = without_final_slash(prefix);
-  return path.starts_with('/') && path.starts_with(prefix) &&
-         (path.size() == prefix.size() || path[prefix.size()] == '/');
-}
-
-bool matches(const model::Match& m, const RequestFacts& facts) {
-  // Opaque TCP meets no condition on HTTP, not even that a field be absent.
-  if (!facts.is_http()) return m.path_kind == PathMatch::any && m.headers.empty() && m.methods.empty();
-  if (m.path_kind == PathMatch::exact && facts.path != m.path) return false;
-  if (m.path_kind == PathMatch::prefix && !path_has_prefix(facts.path, m.path)) return false;
-  if (!m.methods.empty() && std::ranges::find(m.methods, facts.method) == m.methods.end()) return false;
-  return std::ranges::all_of(m.headers, [&](const HeaderMatch& h) { return header_holds(h, facts.headers); });
-}
 
 void RouteTable::build(std::span<const Route> routes) {
   routes_ = routes;
   for (uint32_t i = 0; i < routes.size(); ++i) {
-    const model::Match& m = routes[i].match;
-    switch (m.path_kind) {
-      case PathMatch::any: any_.push_back(i); break;
-      case PathMatch::exact: exact_[m.path].push_back(i); break;
-      case PathMatch::prefix: {
-        std::string_view prefix = without_final_slash(m.path);
-        prefix_[std::string(prefix)].push_back(i);
-        prefix_depth_ = std::max(prefix_depth_, static_cast<size_t>(std::ranges::count(prefix, '/')));
-        break;
-      }
+    const RouteMatch& m = routes[i].match;
+    uint32_t place = 0;
+    if (m.path_kind == PathMatch::exact) {
+      place = paths_.exact(m.path);
+    } else if (m.path_kind == PathMatch::prefix && m.path != "/") {
+      place = paths_.prefix(m.path);
+    } else if (m.grpc.wanted() && !m.grpc.service.empty()) {
+      place = paths_.prefix("/" + m.grpc.service);
+    } else if (m.path_kind == PathMatch::regex) {
+      std::string begin = m.path_regex.literal_prefix();
+      size_t slash = begin.rfind('/');
+      place = slash == std::string::npos || slash == 0 ? paths_.any() : paths_.prefix(begin.substr(0, slash));
+    } else {
+      place = paths_.any();
     }
+    places_.resize(paths_.places());
+    places_[place].rest.push_back(i);
+  }
+  for (Place& place : places_)
+    if (place.rest.size() > kScanned) index(place);
+}
+
+// Takes as many routes as can be told apart out of `rest`, by what has the most different values first.
+void RouteTable::index(Place& place) const {
+  using What = std::pair<By, std::string>;
+  std::map<What, std::set<std::string>> values;
+  for (uint32_t i : place.rest) {
+    const RouteMatch& m = routes_[i].match;
+    for (const model::ValueMatch& h : m.headers)
+      if (h.kind == ValueMatchKind::exact) values[{By::header, h.name}].insert(h.value);
+    for (By by : {By::host, By::caller})
+      for (std::string& key : keys(m, by, {})) values[{by, {}}].insert(std::move(key));
+  }
+  std::vector<std::pair<size_t, What>> best;
+  for (const auto& [what, keys] : values) best.emplace_back(keys.size(), what);
+  std::ranges::sort(best, std::greater<>());
+  if (best.size() > kIndexesMax) best.resize(kIndexesMax);
+  for (auto& [count, what] : best) place.indexes.push_back({what.first, what.second, {}});
+  std::vector<uint32_t> rest;
+  for (uint32_t i : place.rest) {
+    bool found = false;
+    for (Index& index : place.indexes) {
+      for (const std::string& key : keys(routes_[i].match, index.by, index.name)) {
+        index.lists[key].push_back(i);
+        found = true;
+      }
+      if (found) break;
+    }
+    if (!found) rest.push_back(i);
+  }
+  place.rest = std::move(rest);
+  std::erase_if(place.indexes, [](const Index& index) { return index.lists.empty(); });
+}
+
+void RouteTable::collect(const Place& place, const RequestFacts& facts, Merged& out) {
+  out.add(place.rest);
+  for (const Index& index : place.indexes) {
+    std::array<char, 253> room;
+    std::optional<std::string_view> key;
+    switch (index.by) {
+      case By::header: key = facts.headers(index.name); break;
+      case By::host: key = plain_host(facts.host, room); break;
+      case By::caller: key = bytes_of(facts.from); break;
+    }
+    if (!key) continue;
+    if (auto it = index.lists.find(*key); it != index.lists.end()) out.add(it->second);
   }
 }
 
 const Route* RouteTable::find(const RequestFacts& facts) const {
-  if (prefix_depth_ > kPrefixDepthMax) {
-    for (const Route& r : routes_)
-      if (matches(r.match, facts)) return &r;
-    return nullptr;
-  }
-  Cursors lists;
-  lists.add(any_);
-  if (!exact_.empty())
-    if (auto it = exact_.find(facts.path); it != exact_.end()) lists.add(it->second);
-  if (!prefix_.empty() && facts.path.starts_with('/')) {
-    // "/a/b" has the prefixes "", "/a", "/a/b".
-    size_t end = 0;
-    for (size_t depth = 0; depth <= prefix_depth_; ++depth) {
-      if (auto it = prefix_.find(facts.path.substr(0, end)); it != prefix_.end()) lists.add(it->second);
-      if (end == facts.path.size()) break;
-      end = std::min(facts.path.find('/', end + 1), facts.path.size());
-    }
-  }
-  while (auto i = lists.next())
+  Merged candidates;
+  paths_.each(facts.path, [&](uint32_t place) { collect(places_[place], facts, candidates); });
+  while (auto i = candidates.next())
     if (matches(routes_[*i].match, facts)) return &routes_[*i];
   return nullptr;
 }

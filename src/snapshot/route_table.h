@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// route_table.h: the routes of one service, indexed by path, so that a request looks at those that can match only.
+// route_table.h: the routes of one service, indexed, so that a request looks at those that can match only: by path,
+// and where many routes share a path by the exact value of a header field, by host or by caller.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -9,7 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "model/model.h"
+#include "snapshot/path_index.h"
 
 namespace meshd {
 
@@ -20,26 +21,33 @@ class RouteTable {
  public:
   // `routes` must outlive the table and not move.
   void build(std::span<const Route> routes);
-  // The first route in order that matches; null: none. No allocation.
+  // The first route in order that matches; null: none. No allocation but what RE2 needs for its cache of states.
   const Route* find(const RequestFacts& facts) const;
+
+  // What a route can be told apart by besides its path.
+  enum class By : uint8_t { header, host, caller };
 
  private:
   struct Hash {
     using is_transparent = void;
     size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>()(s); }
   };
-  using Index = std::unordered_map<std::string, std::vector<uint32_t>, Hash, std::equal_to<>>;
+  struct Index {
+    By by = By::header;
+    std::string name;                                                                     // of the field
+    std::unordered_map<std::string, std::vector<uint32_t>, Hash, std::equal_to<>> lists;  // ascending
+  };
+  // The routes of one place of the path index.
+  struct Place {
+    std::vector<uint32_t> rest;  // that no index has; ascending
+    std::vector<Index> indexes;
+  };
+  void index(Place& place) const;
+  static void collect(const Place& place, const RequestFacts& facts, Merged& out);
 
   std::span<const Route> routes_;
-  Index exact_;                // path → routes, ascending
-  Index prefix_;               // path without final slash → routes, ascending; "" takes every path
-  std::vector<uint32_t> any_;  // routes that do not look at the path
-  size_t prefix_depth_ = 0;    // most segments of any prefix
+  PathIndex paths_;
+  std::vector<Place> places_;
 };
-
-// Whether one route's match holds; what the table narrows down to, and what it must agree with.
-bool matches(const model::Match& match, const RequestFacts& facts);
-// PathPrefix of the Gateway API: `/v2` takes /v2 and /v2/x, not /v2x.
-bool path_has_prefix(std::string_view path, std::string_view prefix);
 
 }  // namespace meshd

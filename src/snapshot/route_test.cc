@@ -64,6 +64,95 @@ TEST_CASE("the first route in order that matches takes the request") {
   }
 }
 
+TEST_CASE("each kind of condition is asked") {
+  auto s = snapshot_of(
+      "services: { web: { instances: [{ node: n1, port: 1 }] }, batch: {} }\n"
+      "routes:\n"
+      "  - { name: path, service: web, match: { path: { regex: \"/v[0-9]+/.*\" } } }\n"
+      "  - { name: value, service: web, match: { headers: { x-id: { regex: \"[a-f0-9]{4}\" } } } }\n"
+      "  - { name: exact, service: web, match: { query: { q: { exact: \"a b\" }, seen: { present: true } } } "
+      "}\n"
+      "  - { name: begin, service: web, match: { query: { q: { prefix: \"a/\" } } } }\n"
+      "  - { name: pattern, service: web, match: { query: { q: { regex: \"[0-9 ]+\" }, off: { absent: true } "
+      "} } }\n"
+      "  - { name: host, service: web, match: { host: [shop.test, \"*.shop.test\"] } }\n"
+      "  - { name: caller, service: web, match: { from: [batch, node/n2] } }\n"
+      "  - { name: proven, service: web, match: { path: { exact: /who }, from: \"*\" } }\n"
+      "  - { name: method, service: web, match: { grpc: { service: shop.Cart, method: Add } } }\n"
+      "  - { name: service, service: web, match: { grpc: { service: shop.Cart } } }\n"
+      "  - { name: grpc, service: web, match: { grpc: {} } }\n"
+      "  - { name: rest, service: web }\n");
+  std::map<std::string, std::string, std::less<>> grpc{{"content-type", "application/grpc+proto"}};
+  struct {
+    Request request;
+    const char* route;
+  } const cases[] = {
+      {{.path = "/v12/x"}, "path"},
+      {{.path = "/v12"}, "rest"},
+      {{.path = "/a/v12/x"}, "rest"},
+      {{.headers = {{"x-id", "00ff"}}}, "value"},
+      {{.headers = {{"x-id", "00ff0"}}}, "rest"},
+      {{.query = "q=a%20b&seen"}, "exact"},
+      {{.query = "seen=1&q=%61%20b"}, "exact"},
+      {{.query = "q=a+b&seen"}, "rest"},
+      {{.query = "q=a%20b"}, "rest"},
+      {{.query = "q=a%2fb"}, "begin"},
+      {{.query = "%71=a/"}, "begin"},
+      {{.query = "q=x&q=a/"}, "rest"},
+      {{.query = "q=1%202"}, "pattern"},
+      {{.query = "q=1&off"}, "rest"},
+      {{.query = "q=1%zz"}, "rest"},
+      {{.host = "SHOP.test:80"}, "host"},
+      {{.host = "a.b.shop.test."}, "host"},
+      {{.host = "xshop.test"}, "rest"},
+      {{.host = "[::1]:80"}, "rest"},
+      {{.from = "batch"}, "caller"},
+      {{.from = "node/n2"}, "caller"},
+      {{.path = "/who"}, "proven"},
+      {{.from = "", .path = "/who"}, "rest"},
+      {{.method = "POST", .path = "/shop.Cart/Add", .headers = grpc}, "method"},
+      {{.method = "POST", .path = "/shop.Cart/Remove", .headers = grpc}, "service"},
+      {{.method = "POST", .path = "/shop.Carts/Add", .headers = grpc}, "grpc"},
+      {{.method = "GET", .path = "/shop.Cart/Add", .headers = grpc}, "rest"},
+      {{.method = "POST", .path = "/shop.Cart/Add", .headers = {{"content-type", "application/grpcx"}}},
+       "rest"},
+  };
+  for (const auto& c : cases) {
+    INFO(c.request.method << " " << c.request.host << c.request.path << "?" << c.request.query);
+    RequestFacts facts = c.request.facts(*s);
+    CHECK(route_request(*s->service("web"), facts).route->name == c.route);
+  }
+}
+
+TEST_CASE("opaque connections are routed by server name and caller") {
+  auto s = snapshot_of(
+      "services: { db: { protocol: detect, instances: [{ node: n1, port: 1 }] }, batch: {} }\n"
+      "routes:\n"
+      "  - { name: batch, service: db, match: { tcp: true, from: [batch] } }\n"
+      "  - { name: tls, service: db, match: { sni: \"*.db.test\" } }\n"
+      "  - { name: tcp, service: db, match: { tcp: true } }\n"
+      "  - { name: http, service: db }\n");
+  auto route = [&](Request q) { return route_request(*s->service("db"), q.facts(*s)).route->name; };
+  CHECK(route({.from = "batch", .method = "", .server_name = "a.db.test"}) == "batch");
+  CHECK(route({.method = "", .server_name = "A.DB.test"}) == "tls");
+  CHECK(route({.method = "", .server_name = "db.test"}) == "tcp");
+  CHECK(route({.from = "batch"}) == "http");
+}
+
+TEST_CASE("a pattern costs its length, not more") {
+  // Backtracking would take 2^30 steps.
+  auto regex = model::Regex::compile("(a*)*b");
+  REQUIRE(regex);
+  CHECK_FALSE(regex->matches(std::string(16 * 1024, 'a')));
+  auto text = [](const char* pattern) { return model::Regex::compile(pattern)->literal_prefix(); };
+  CHECK(text("/v2/.*") == "/v2/");
+  CHECK(text("/a\\.b/c?d") == "/a.b/");
+  CHECK(text("/a|/b").empty());
+  CHECK(text("/ab*") == "/a");
+  CHECK(text("(?i)/a").empty());
+  CHECK(text("^/x$") == "/x");
+}
+
 TEST_CASE("opaque TCP meets no condition on HTTP, also not that a field be absent") {
   auto s = snapshot_of(
       "services: { db: { protocol: tcp, instances: [{ node: n1, port: 1 }] } }\n"

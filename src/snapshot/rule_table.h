@@ -4,8 +4,11 @@
 #include <compare>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <vector>
+
+#include "snapshot/path_index.h"
 
 namespace meshd {
 
@@ -21,13 +24,28 @@ inline constexpr uint32_t kFirstPrincipal = 3;
 
 inline constexpr uint32_t kEveryService = UINT32_MAX;
 
+// Rules by their place in Snapshot::rules, found by the path that they look at.
+class RuleList {
+ public:
+  // Rules come in file order. `paths`: its patterns; none: every path.
+  void add(uint32_t rule, const std::vector<std::string>& paths);
+  // Those that may hold for `path`; all, where there is no path to look at.
+  void collect(std::string_view path, Merged& out) const;
+
+ private:
+  std::vector<uint32_t> all_;
+  PathIndex paths_;
+  std::vector<std::vector<uint32_t>> places_;
+};
+
 class RuleTable {
  public:
   struct Lists {
-    std::vector<uint32_t> deny, allow;  // places in Snapshot::rules, ascending
+    RuleList deny, allow;
   };
 
-  void add(uint32_t service, PrincipalId from, uint32_t rule, bool deny);
+  void add(uint32_t service, PrincipalId from, uint32_t rule, bool deny,
+           const std::vector<std::string>& paths);
   // Rules naming exactly this pair; null: none.
   const Lists* find(uint32_t service, PrincipalId from) const;
 

@@ -15,6 +15,7 @@
 
 #include "base/ids.h"
 #include "model/model.h"
+#include "snapshot/route_match.h"
 #include "snapshot/route_table.h"
 #include "snapshot/rule_table.h"
 
@@ -69,7 +70,7 @@ struct Route {
   const ServiceEntry* service = nullptr;
   SourcePos at;
   uint32_t order = 0;  // place among the service's routes
-  model::Match match;
+  RouteMatch match;
   std::vector<Destination> to;
   uint64_t weight_total = 0;
   milliseconds timeout{0};  // of the whole request; 0: none

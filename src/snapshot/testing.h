@@ -36,6 +36,7 @@ struct Request {
   std::string method = "GET", path = "/", host = "web";
   std::map<std::string, std::string, std::less<>> headers = {};
   uint64_t random = 0;
+  std::string query = {}, server_name = {};
 
   std::optional<std::string_view> operator()(std::string_view name) const {
     auto it = headers.find(name);
@@ -52,6 +53,8 @@ struct Request {
     f.from = s.principal(id);
     f.method = method;
     f.path = path;
+    f.query = query;
+    f.server_name = server_name;
     f.host = host;
     f.headers = FieldLookup(*this);
     f.random = random;

@@ -27,6 +27,7 @@ int run_command(int argc, char** argv) {
   add_apply(app, globals);
   add_status(app, globals);
   add_get(app, globals);
+  add_explain(app, globals);
   add_config(app, globals);
   add_version(app, globals);
 

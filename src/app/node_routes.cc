@@ -3,12 +3,14 @@
 //
 //   GET /v1/status        NodeStatus::status
 //   GET /v1/get/KIND      services, nodes, routes, policies, certs
+//   POST /v1/explain      what the data plane would do with a request (control/explain.h)
 //   POST /v1/drain        as SIGTERM: requests finish, then the process ends
 //   POST /v1/logs/reopen  as SIGHUP
 #include <signal.h>
 #include <unistd.h>
 
 #include "app/node.h"
+#include "control/explain.h"
 
 namespace meshd {
 namespace {
@@ -23,6 +25,17 @@ Task<Result<Response>> show_list(const NodeStatus& status, std::string kind) {
   auto list = status.get(kind);
   if (!list) co_return api_error(list.error());
   co_return json_response(200, *list);
+}
+
+Task<Result<Response>> show_explanation(const LiveConfig& live, const HealthView& health, Request& request) {
+  auto body = co_await json_body(request);
+  if (!body) co_return api_error(body.error());
+  auto question = read_question(*body);
+  if (!question) co_return api_error(question.error());
+  if (!live.snapshot()) co_return api_error(Detailed{Errc::not_found, "this node has no configuration yet"});
+  auto answer = explain(*live.snapshot(), health.down(), *question);
+  if (!answer) co_return api_error(answer.error());
+  co_return json_response(200, *answer);
 }
 
 // By signal, so that there is one way in which this process ends.
@@ -43,6 +56,8 @@ Task<Result<Response>> reopen(Node& node) {
 void Node::add_routes() {
   router_.add("GET", "/v1/status", [this](ApiCall&) { return show_status(*status_, server_.get()); });
   router_.add("GET", "/v1/get/{}", [this](ApiCall& call) { return show_list(*status_, call.parts.at(0)); });
+  router_.add("POST", "/v1/explain",
+              [this](ApiCall& call) { return show_explanation(*live_, *health_, call.request); });
   router_.add("POST", "/v1/drain", [](ApiCall&) { return begin_drain(); });
   router_.add("POST", "/v1/logs/reopen", [this](ApiCall&) { return reopen(*this); });
 }

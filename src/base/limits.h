@@ -94,6 +94,11 @@ inline constexpr int kRegexProgramMax = 2000;   // instructions it compiles to; 
 inline constexpr size_t kRegexMemory =
     512 * 1024;  // of one pattern with its cache of states, for all loops together
 
+inline constexpr size_t kRespondBodyMax = 64 * 1024;  // of an answer that stands in the file
+inline constexpr size_t kMirrorBodyMax =
+    64 * 1024;                              // content copied for a mirror; over it the copy is not sent
+inline constexpr size_t kMirrorsMax = 256;  // copies under way per loop; further ones are not sent
+
 // ---- control plane
 inline constexpr size_t kConfigBytesMax = 8 * 1024 * 1024;  // the file
 inline constexpr size_t kControlLineMax = 1024 * 1024;      // one NDJSON line of the control stream

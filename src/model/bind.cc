@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "model/access_check.h"
+#include "model/bind_actions.h"
 #include "model/bind_match.h"
 #include "model/bind_resilience.h"
 #include "model/reader.h"
@@ -155,8 +156,11 @@ class Binder {
       for (const YamlNode& arm : to->items) {
         if (arm.kind != YamlNode::map) continue;
         Reader a(arm, "routes[].to[]");
-        out.to.push_back({arm.at, a.words("tags"), static_cast<uint32_t>(a.integer("weight"))});
+        out.to.push_back(
+            {arm.at, a.words("tags"), static_cast<uint32_t>(a.integer("weight")), a.text("service")});
       }
+    out.sticky = bind_sticky(r, findings_);
+    out.actions = bind_actions(r, out.match, findings_);
     Reader timeout = r.below("timeout");
     if (timeout.has("request")) {
       out.request_timeout = timeout.duration("request");

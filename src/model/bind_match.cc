@@ -133,11 +133,4 @@ void check_regex(const YamlNode& node, Findings& findings) {
                    in_quotes(node.text) + " is not a regular expression: " + re.error().what);
 }
 
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return out;
-}
-
 }  // namespace meshd::model

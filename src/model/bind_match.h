@@ -15,6 +15,4 @@ std::optional<Principal> bind_principal(const YamlNode& node, Findings& findings
 // Reports a pattern that RE2 does not take, at its place, with RE2's reason.
 void check_regex(const YamlNode& node, Findings& findings);
 
-std::string lower_case(std::string_view text);
-
 }  // namespace meshd::model

@@ -88,7 +88,16 @@ class ModelCheck {
       const Service* s = service(r.service, r.service_at);
       if (!s) continue;
       weights(r);
-      for (const RouteTo& to : r.to) tags(*s, to);
+      for (const RouteTo& to : r.to)
+        if (const Service* arm = to.service.empty() ? s : service(to.service, to.at)) {
+          tags(*arm, to);
+          same_kind(*s, *arm, to.at);
+        }
+      if (const auto& m = r.actions.mirror)
+        if (const Service* to = m->service.empty() ? s : service(m->service, m->at)) {
+          tags(*to, {m->at, m->tags, 1, {}});
+          same_kind(*s, *to, m->at);
+        }
       for (const Principal& p : r.match.from) caller(p);
       never(r, *s);
       std::vector<const Route*>& before = of_service[r.service];
@@ -222,6 +231,14 @@ class ModelCheck {
     };
     if (!std::ranges::any_of(s.instances, has_all) && !to.tags.empty())
       findings_.error(md::unknown_tag, to.at, 1, "no instance of " + s.name + " has all of these tags");
+  }
+
+  void same_kind(const Service& from, const Service& to, SourcePos at) {
+    if ((from.protocol == Protocol::tcp) == (to.protocol == Protocol::tcp)) return;
+    const Service& bytes = from.protocol == Protocol::tcp ? from : to;
+    findings_.error(
+        md::malformed, at, 1,
+        "requests to " + from.name + " cannot go to " + to.name + ": " + bytes.name + " is opaque tcp");
   }
 
   void never(const Route& r, const Service& s) {

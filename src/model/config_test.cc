@@ -189,7 +189,7 @@ TEST_CASE("one wrong line gives one finding, with code, place and hint") {
       {"routes: [{ name: a, service: web, match: { from: [\"*\"], grpc: { service: s } } }, { name: b, "
        "service: web, "
        "match: { from: [web], grpc: { service: s, method: m } } }, { name: c, service: web }]\n",
-       "MD2006 1:84 route b is never reached: a takes all that it matches | line 1\n"},
+       "MD2006 1:83 route b is never reached: a takes all that it matches | line 1\n"},
       {"telemetry: { access_log: { only: \"status > x\" } }\n",
        "MD1014 1:34 'status > x' is not a filter: expected a number after 'status', at character 10 | such "
        "as \"status >= 400 or duration > 1s\"\n"},

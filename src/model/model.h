@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "model/actions.h"
 #include "model/match.h"
 #include "model/resilience.h"
 
@@ -104,6 +105,7 @@ struct RouteTo {
   SourcePos at;
   Tags tags;            // endpoints that have all of them; empty: all endpoints
   uint32_t weight = 1;  // relative to the other destinations; 0: none
+  std::string service;  // whose instances; empty: the route's service
 };
 
 struct Route {
@@ -113,6 +115,8 @@ struct Route {
   SourcePos service_at;
   Match match;
   std::vector<RouteTo> to;  // empty: all endpoints of the service
+  Sticky sticky;
+  Actions actions;
   std::optional<milliseconds> request_timeout;
   SourcePos timeout_at;
   milliseconds per_try{0};         // of one try; 0: none

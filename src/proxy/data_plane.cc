@@ -58,6 +58,11 @@ DataPlane::DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls,
            {"direction", "reason"}})),
       retries_(registry_.counters(
           {"meshd_retries_total", "Tries beyond the first, by called service.", {"service"}})),
+      mirrored_(registry_.counters(
+          {"meshd_mirrored_total",
+           "Copies of requests that routes mirror, by result: answered, failed, or dropped "
+           "(too large, too many, no endpoint, or the request ended before its content).",
+           {"result"}})),
       ejections_(registry_.counters(
           {"meshd_ejections_total", "Endpoints taken out by a breaker, by called service.", {"service"}})),
       buffered_(

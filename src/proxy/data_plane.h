@@ -73,6 +73,11 @@ class DataPlane final : TurnEnd {
   std::shared_ptr<const TlsContext> server_tls() const { return tls_.server; }
   void log(AccessRecord record);
   void count_refused_handshake(const Error& why);
+  // Copies of requests that routes mirror: how they ended, and how many are under way.
+  void count_mirror(std::string_view result) { mirrored_.with({result}).add(); }
+  void mirror_began() { ++mirrors_; }
+  void mirror_ended() { --mirrors_; }
+  size_t mirrors() const { return mirrors_; }
   void count_retry(std::string_view service) { retries_.with({service}).add(); }
   void count_ejection(std::string_view service) { ejections_.with({service}).add(); }
   void count_refused(std::string_view direction, const Error& why);
@@ -98,6 +103,8 @@ class DataPlane final : TurnEnd {
   Family<Counter>& handshakes_refused_;
   Family<Counter>& refused_;
   Family<Counter>& retries_;
+  Family<Counter>& mirrored_;
+  size_t mirrors_ = 0;
   Family<Counter>& ejections_;
   Gauge& buffered_;
   Timer shed_timer_{&DataPlane::look_at_buffers, this};

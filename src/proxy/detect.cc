@@ -79,6 +79,10 @@ std::optional<Verdict> Contest::hear_client() {
     case FirstBytes::undecided: break;
     case FirstBytes::http1:
     case FirstBytes::http2: return spoken_by(FirstSpeaker::client, Verdict::http);
+    case FirstBytes::tls:
+      // Routes may look at the server name: all of it is waited for, as for a request line.
+      if (hello_complete(first)) return spoken_by(FirstSpeaker::client, Verdict::bytes);
+      break;
     default: return spoken_by(FirstSpeaker::client, Verdict::bytes);
   }
   // Half a request line: it has the time of a head to become a whole one.

@@ -115,6 +115,7 @@ RequestFacts facts_of(const Exchange& x, const FieldLookup& fields, uint64_t ran
   facts.to = x.service;
   facts.from = x.snapshot->principal(*x.from);
   facts.random = random;
+  facts.source = x.client_ip;
   if (x.request != nullptr) {
     facts.method = x.request->head.method();
     std::string_view target = x.request->head.path();

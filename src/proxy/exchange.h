@@ -38,6 +38,7 @@ struct Exchange {
   Request* request = nullptr;  // null: opaque TCP
   // identify
   const Peer* from = nullptr;  // the caller
+  std::string_view client_ip;  // outbound: where it connects from
   // decide
   const ServiceEntry* service = nullptr;
   Authorization policy;  // inbound, and outbound to endpoints outside the mesh

@@ -5,6 +5,7 @@
 //   2 identify  identify.cc     which workload is the caller
 //   3 detect    detect.cc       HTTP/1, HTTP/2 or opaque bytes
 //   4 decide    snapshot/       route, split, candidates (and policy, for endpoints outside the mesh)
+//     act       route_action.h  what the route does itself: answers, rewrites, fields, faults, copies
 //   5 balance   balance.cc      one endpoint
 //   6 send      upstreams.cc    a pooled tunnel to its node
 //   7 relay     exchange.cc     the response back
@@ -13,11 +14,13 @@
 
 #include "http/grpc.h"
 #include "http/semantics.h"
+#include "proxy/client_hello.h"
 #include "proxy/data_plane.h"
 #include "proxy/detect.h"
 #include "proxy/identify.h"
 #include "proxy/rate_limit.h"
 #include "proxy/relay.h"
+#include "proxy/route_action.h"
 #include "proxy/serve_http.h"
 #include "proxy/sniff.h"
 #include "proxy/tries.h"
@@ -71,9 +74,15 @@ void give_back(Exchange& x) {
 
 // Endpoints outside the mesh have no inbound side that judges.
 bool allowed_outside(Exchange& x, const RequestFacts& facts) {
-  x.policy = authorize(**x.snapshot, *x.service, facts);
+  x.policy = authorize(**x.snapshot, *x.routing.to->service, facts);
   x.judged = true;
   return x.policy.allowed();
+}
+
+// The route's last word on the response, then the way back.
+Response finish(ExchangePtr&& x, Response response) {
+  change_response(*x, response.head);
+  return relay_response(std::move(x), std::move(response));
 }
 
 }  // namespace
@@ -87,6 +96,7 @@ Task<Result<Response>> OutboundService::call(Request& request) {
   ExchangePtr x = begin_exchange(plane_, Direction::outbound, &request, from_);
   const Snapshot& snapshot = **x->snapshot;
   remove_mesh_fields(request.head);
+  x->client_ip = client_ip_;
   add_forwarding(request.head, {client_ip_, plane_.random().next(), plane_.random().next()});
 
   if (plane_.full()) co_return refuse_for(std::move(x), seconds(kShedRetryAfter), kShed);
@@ -108,6 +118,16 @@ Task<Result<Response>> OutboundService::call(Request& request) {
                          route_text(snapshot, x->routing));
   limit_time(*x);
 
+  bool go_on = co_await delay_fault(*x);
+  if (!go_on) {
+    Error gone = x->error.value_or(Error{Errc::cancelled, Side::client, "the client went away"});
+    co_return refuse(std::move(x), gone);
+  }
+  if (auto answer = answer_by_route(*x)) co_return finish(std::move(x), std::move(*answer));
+  if (auto changed = change_request(*x); !changed) co_return refuse(std::move(x), changed.error());
+  facts = facts_of(*x, FieldLookup(find_field), 0);
+  begin_mirror(*x);
+
   Tries tries(*x);
   while (const Endpoint* e = tries.pick()) {
     if (e->outside() && !allowed_outside(*x, facts)) {
@@ -115,15 +135,15 @@ Task<Result<Response>> OutboundService::call(Request& request) {
       co_return refuse(std::move(x), {Errc::denied, Side::client, "denied by policy"}, std::move(place));
     }
     tries.begin(*e);
-    Service& pool = plane_.upstreams().pool(*e, from_, upstream_version(*x->service, request.head),
+    Service& pool = plane_.upstreams().pool(*e, from_, upstream_version(*e->service, request.head),
                                             connect_limit(snapshot));
     Result<Response> response = co_await pool.call(request);
     // What has no inbound side of ours cannot speak for the mesh.
     if (response && e->outside()) response->head.remove("x-meshd-error");
-    if (tries.ended(response)) co_return relay_response(std::move(x), std::move(*response));
+    if (tries.ended(response)) co_return finish(std::move(x), std::move(*response));
     bool another = co_await tries.another(response);
     if (another) continue;
-    if (response && !x->error) co_return relay_response(std::move(x), std::move(*response));
+    if (response && !x->error) co_return finish(std::move(x), std::move(*response));
     break;
   }
   Error why = tries.last();
@@ -135,8 +155,8 @@ namespace {
 // Opaque bytes: one decision, one endpoint, one tunnel for the connection's life.
 class OutboundBytes final : public OpaqueSide {
  public:
-  OutboundBytes(DataPlane& plane, const Peer& from, const OutboundPort& port)
-      : plane_(plane), from_(from), port_(port) {}
+  OutboundBytes(DataPlane& plane, const Peer& from, std::string client_ip, const OutboundPort& port)
+      : plane_(plane), from_(from), client_ip_(std::move(client_ip)), port_(port) {}
   Task<Result<std::unique_ptr<ByteStream>>> open(std::string_view first) override;
   milliseconds idle() const override { return (*x_->snapshot)->model.defaults.timeout.idle; }
   void ended(const RelayTotals& totals) override {
@@ -156,6 +176,7 @@ class OutboundBytes final : public OpaqueSide {
 
   DataPlane& plane_;
   const Peer& from_;
+  std::string client_ip_;
   const OutboundPort& port_;
   ExchangePtr x_;  // recorded when it goes
 };
@@ -164,6 +185,7 @@ Task<Result<std::unique_ptr<ByteStream>>> OutboundBytes::open(std::string_view f
   x_ = begin_exchange(plane_, Direction::outbound, nullptr, from_);
   Exchange& x = *x_;
   const Snapshot& snapshot = **x.snapshot;
+  x.client_ip = client_ip_;
   x.server_name = server_name(first);
   x.service = snapshot.service(port_.service);
   if (x.service == nullptr) co_return refused({Errc::not_found, Side::self, "the mesh has no such service"});
@@ -173,8 +195,8 @@ Task<Result<std::unique_ptr<ByteStream>>> OutboundBytes::open(std::string_view f
   Tried tried;
   Error last{Errc::no_endpoint, Side::upstream, why_of(Errc::no_endpoint)};
   while (tried.size() < kTriesMax) {
-    const Endpoint* e = balance(x.routing.candidates, x.service->balance, plane_.states(), tried,
-                                plane_.random(), plane_.turn(*x.service), plane_.loop().now());
+    const Endpoint* e = balance(x.routing.candidates, x.routing.to->service->balance, plane_.states(), tried,
+                                plane_.random(), plane_.turn(*x.routing.to->service), plane_.loop().now());
     if (e == nullptr) break;
     tried.push_back(e);
     if (e->outside() && !allowed_outside(x, facts)) {
@@ -200,17 +222,24 @@ Task<Result<std::unique_ptr<ByteStream>>> OutboundBytes::open(std::string_view f
 Task<void> serve_outbound(DataPlane& plane, std::unique_ptr<TcpStream> connection, OutboundPort port) {
   SnapshotRef snapshot = plane.snapshot();
   const Peer& from = identify(*connection, *snapshot->owners, plane.peers());
+  const ServiceEntry* service = (*snapshot)->service(port.service);
+  bool by_server_name = service != nullptr && service->route_table.looks_at_server_names();
   snapshot = {};
   Gauge& open = plane.golden().connections_active(port.label);
   open.add();
   OutboundService requests(plane, from, connection->peer().ip(), port);
-  OutboundBytes bytes(plane, from, port);
+  OutboundBytes bytes(plane, from, connection->peer().ip(), port);
   ServerGroup& group = plane.outbound_group();
   switch (port.carries) {
     case Carries::http:
       co_await serve_http(std::move(connection), requests, group, HttpOptions::edge());
       break;
-    case Carries::bytes: co_await serve_opaque(*connection, nullptr, bytes, group); break;
+    case Carries::bytes:
+      if (by_server_name)
+        co_await serve_hello(std::move(connection), bytes, group);
+      else
+        co_await serve_opaque(*connection, nullptr, bytes, group);
+      break;
     case Carries::anything:
       co_await serve_detect(std::move(connection), requests, bytes, group,
                             {plane.first_speaker(port.label), HttpOptions::edge()});

@@ -78,6 +78,14 @@ FirstBytes sniff(std::string_view first) {
   return sniff_request_line(first);
 }
 
+bool hello_complete(std::string_view first) {
+  if (first.size() > kSniffMax) return true;
+  Cursor record(first);
+  record.number(1 + 2);
+  record.text(2);
+  return record.good();
+}
+
 std::string_view server_name(std::string_view client_hello) {
   if (sniff(client_hello) != FirstBytes::tls) return {};
   Cursor record(client_hello);

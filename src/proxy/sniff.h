@@ -17,6 +17,9 @@ enum class FirstBytes : uint8_t {
 // Over kSniffMax bytes nothing stays undecided.
 FirstBytes sniff(std::string_view first);
 
+// Whether nothing more of a ClientHello is to come: all of its first record is there, or more than kSniffMax.
+bool hello_complete(std::string_view first);
+
 // The server name that a ClientHello asks for (RFC 6066 section 3), as sent; empty: none, not a ClientHello, or not
 // all of it is there. Only the first record is looked at.
 std::string_view server_name(std::string_view client_hello);

@@ -10,6 +10,13 @@
 namespace meshd {
 namespace {
 
+TEST_CASE("a ClientHello is complete with its first record") {
+  std::string_view hello("\x16\x03\x01\x00\x04\x01\x00\x00\x00", 9);
+  for (size_t n = 0; n < hello.size(); ++n) CHECK_FALSE(hello_complete(hello.substr(0, n)));
+  CHECK(hello_complete(hello));
+  CHECK(hello_complete(std::string(kSniffMax + 1, '\x16')));
+}
+
 TEST_CASE("the first bytes tell HTTP, TLS and the rest apart") {
   struct Case {
     std::string_view bytes;

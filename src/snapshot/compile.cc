@@ -175,16 +175,9 @@ class Compiler {
     out.per_try = r.per_try;
     out.rate_limit = r.rate_limit ? &*r.rate_limit : nullptr;
     out.retries = r.retries ? &*r.retries : &s_->model.defaults.retries;
-    if (r.to.empty()) out.to.push_back(destination({r.at, {}, 1}, e));
-    for (const model::RouteTo& to : r.to) {
-      out.to.push_back(destination(to, e));
-      // Endpoints of nodes that have not joined still show that the tags mean something.
-      if (!to.tags.empty() &&
-          std::ranges::none_of(e.endpoints, [&](const Endpoint& p) { return has_tags(p, to.tags); })) {
-        const auto& [key, value] = *to.tags.begin();
-        out.status = "no instance of " + e.name + " has the tag " + key + ": " + value;
-      }
-    }
+    if (r.to.empty()) out.to.push_back(destination({r.at, {}, 1, {}}, e, out.status));
+    for (const model::RouteTo& to : r.to) out.to.push_back(destination(to, e, out.status));
+    actions(r, out, e);
     for (const Destination& d : out.to) out.weight_total += d.weight;
     if (out.weight_total == 0) out.status = "the weights sum to zero";
     if (!out.status.empty()) quarantine("route", out.name, out.status, out.at);
@@ -193,17 +186,11 @@ class Compiler {
 
   void match(const model::Match& m, Route& out) {
     static_cast<model::Match&>(out.match) = m;
-    auto compiled = [&out](const std::string& pattern) {
-      auto regex = model::Regex::compile(pattern);
-      // The server took it, so this is another version: what cannot be asked is refused.
-      if (!regex) out.status = "'" + pattern + "' is not a regular expression: " + regex.error().what;
-      return regex.value_or(model::Regex());
-    };
     auto values = [&](const std::vector<model::ValueMatch>& list, std::vector<model::Regex>& regexes) {
       for (const model::ValueMatch& v : list)
-        regexes.push_back(v.kind == model::ValueMatchKind::regex ? compiled(v.value) : model::Regex());
+        regexes.push_back(v.kind == model::ValueMatchKind::regex ? compiled(v.value, out) : model::Regex());
     };
-    if (m.path_kind == model::PathMatch::regex) out.match.path_regex = compiled(m.path);
+    if (m.path_kind == model::PathMatch::regex) out.match.path_regex = compiled(m.path, out);
     values(m.headers, out.match.header_regexes);
     values(m.query, out.match.query_regexes);
     for (const model::Principal& p : m.from) out.match.callers.push_back(principal(p));
@@ -216,11 +203,46 @@ class Compiler {
     });
   }
 
-  static Destination destination(const model::RouteTo& to, const ServiceEntry& e) {
-    Destination d{to.tags, to.weight, {}, to.at};
-    for (const Endpoint& p : e.endpoints)
+  // What does not resolve is written to `status`.
+  Destination destination(const model::RouteTo& to, const ServiceEntry& of, std::string& status) {
+    const ServiceEntry* e = to.service.empty() ? &of : s_->service(to.service);
+    Destination d{e, to.tags, to.weight, {}, to.at};
+    if (e == nullptr) {
+      status = "there is no service " + to.service;
+      return d;
+    }
+    for (const Endpoint& p : e->endpoints)
       if (p.status.empty() && p.weight > 0 && has_tags(p, to.tags)) d.endpoints.push_back(&p);
+    // Endpoints of nodes that have not joined still show that the tags mean something.
+    if (!to.tags.empty() &&
+        std::ranges::none_of(e->endpoints, [&](const Endpoint& p) { return has_tags(p, to.tags); })) {
+      const auto& [key, value] = *to.tags.begin();
+      status = "no instance of " + e->name + " has the tag " + key + ": " + value;
+    }
     return d;
+  }
+
+  // `r` is the snapshot's own, or the one that all services without routes share and that has none.
+  void actions(const model::Route& r, Route& out, const ServiceEntry& e) {
+    if (r.sticky.key != model::Sticky::none) out.sticky = &r.sticky;
+    const model::Actions& a = r.actions;
+    if (a.request.empty() && a.response.empty() && !a.rewrite && !a.redirect && !a.respond && !a.cors &&
+        !a.fault && !a.mirror)
+      return;
+    out.actions = &a;
+    for (const model::PathChange* change :
+         {a.rewrite ? &a.rewrite->path : nullptr, a.redirect ? &a.redirect->path : nullptr})
+      if (change != nullptr && change->kind == model::PathChange::regex)
+        out.path_regex = compiled(change->pattern, out);
+    if (a.mirror)
+      out.mirror = destination({a.mirror->at, a.mirror->tags, 1, a.mirror->service}, e, out.status);
+  }
+
+  model::Regex compiled(const std::string& pattern, Route& out) {
+    auto regex = model::Regex::compile(pattern);
+    // The server took it, so this is another version: what cannot be asked is refused.
+    if (!regex) out.status = "'" + pattern + "' is not a regular expression: " + regex.error().what;
+    return regex.value_or(model::Regex());
   }
 
   void index(const model::PolicyRule& rule, uint32_t order) {

@@ -2,15 +2,34 @@
 // decide.cc: both sides in one, and their words.
 #include "snapshot/decide.h"
 
+#include <array>
+
+#include "base/limits.h"
+#include "snapshot/rewrite.h"
+
 namespace meshd {
 
 Decision decide(const Snapshot& snapshot, const RequestFacts& facts) {
   Decision out;
   out.service = facts.to ? facts.to : snapshot.service_for_host(facts.host);
   if (!out.service) return out;
-  out.policy = authorize(snapshot, *out.service, facts);
   out.routing = route_request(*out.service, facts);
-  out.reason = out.policy.allowed() ? out.routing.reason : Errc::denied;
+  // The called node judges what is sent: perhaps another service's request, or another path.
+  std::array<char, kRequestLineMax> room;
+  RequestFacts sent = facts;
+  const ServiceEntry* to = out.service;
+  bool judged = true;
+  if (out.routing.ok() && out.routing.to != nullptr) {
+    to = out.routing.to->service;
+    if (auto path = rewritten_path(*out.routing.route, facts.path, room))
+      sent.path = *path;
+    else
+      out.routing.reason = Errc::protocol, judged = false;
+  }
+  out.policy = authorize(snapshot, *to, sent);
+  // What is never sent is judged by nobody: a route that answers itself, a path that cannot be rewritten.
+  if (out.routing.ok() && out.routing.to == nullptr) judged = false;
+  out.reason = out.policy.allowed() || !judged ? out.routing.reason : Errc::denied;
   return out;
 }
 

@@ -50,6 +50,7 @@ struct RequestFacts {
   std::string_view host;
   FieldLookup headers;
   std::string_view server_name;  // that the client's TLS asks for
+  std::string_view source;       // the address that the caller connects from
   uint64_t random = 0;           // uniform; chooses the arm of a split
   bool is_http() const { return !method.empty(); }
 };
@@ -72,7 +73,7 @@ Authorization authorize(const Snapshot& snapshot, const ServiceEntry& to, const 
 
 struct Routing {
   const Route* route = nullptr;     // null: no_route
-  const Destination* to = nullptr;  // null without route
+  const Destination* to = nullptr;  // null without route, and where the route answers itself
   Endpoints candidates;             // of `to`; the proxy picks by health and load
   milliseconds timeout{0};          // 0: none
   Errc reason = Errc::no_route;     // ok, no_route, denied (quarantined route), no_endpoint
@@ -80,6 +81,8 @@ struct Routing {
 };
 Routing route_request(const ServiceEntry& to, const RequestFacts& facts);
 
+// What chooses the arm: the same for requests that the route's `sticky` keeps together, else facts.random.
+uint64_t spread(const Route& route, const RequestFacts& facts);
 // The arm of the split, by weight; null only where all weights are 0.
 const Destination* pick_split(const Route& route, uint64_t random);
 
@@ -87,7 +90,7 @@ const Destination* pick_split(const Route& route, uint64_t random);
 
 struct Decision {
   const ServiceEntry* service = nullptr;  // null: no service of that name (reason not_found)
-  Authorization policy;
+  Authorization policy;                   // of the service and path that the route leads to
   Routing routing;
   Errc reason = Errc::not_found;  // ok only if the request may go to one of the candidates
   bool ok() const { return reason == Errc::ok; }

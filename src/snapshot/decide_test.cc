@@ -1,25 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch_test_macros.hpp>
-#include <cstdlib>
-#include <new>
 
 #include "snapshot/testing.h"
-
-namespace {
-thread_local size_t allocations = 0;
-}
-
-// The sanitizers bring operators of their own; there nothing is counted.
-#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
-// Counts in this whole test program; only the difference over a call is looked at.
-void* operator new(size_t n) {
-  ++allocations;
-  if (void* p = std::malloc(n)) return p;
-  throw std::bad_alloc();
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, size_t) noexcept { std::free(p); }
-#endif
 
 namespace meshd::testing {
 
@@ -88,10 +70,10 @@ TEST_CASE("deciding allocates nothing") {
   for (Request& r : requests) {
     RequestFacts f = r.facts(*s);
     std::string id = "spiffe://mesh.mesh/ns/default/sa/web";
-    size_t before = allocations;
+    size_t before = allocation_count;
     Decision d = decide(*s, f);
     PrincipalId p = s->principal(id);
-    size_t after = allocations;
+    size_t after = allocation_count;
     CHECK(after == before);
     CHECK(p >= PrincipalId{kFirstPrincipal});
     CHECK((d.service != nullptr || d.reason == Errc::not_found));

@@ -2,6 +2,7 @@
 // object_json.cc: each value of the model as JSON and back: writer and reader of one value stand together.
 #include "snapshot/object_json.h"
 
+#include "snapshot/actions_json.h"
 #include "snapshot/match_json.h"
 #include "snapshot/resilience_json.h"
 
@@ -134,10 +135,13 @@ Json write_route(const model::Route& r) {
     arm.place("at", to.at);
     arm.words("tags", to.tags);
     arm.number("weight", to.weight, 1);
+    arm.text("service", to.service);
     return arm.done();
   });
   if (r.request_timeout) o.value("timeout_ms", json(int64_t{r.request_timeout->count()}));
   o.place("timeout_at", r.timeout_at);
+  write_sticky(o, r.sticky);
+  write_actions(o, r.actions);
   o.number("per_try_ms", r.per_try.count());
   if (r.retries) o.value("retries", write_retries(*r.retries));
   if (r.rate_limit) o.value("rate_limit", write_rate_limit(*r.rate_limit));
@@ -158,10 +162,13 @@ model::Route read_route(const Json& j, SourcePos at, ReadError& error) {
     to.at = arm.place("at");
     to.tags = arm.words("tags");
     to.weight = arm.number<uint32_t>("weight", 1);
+    to.service = arm.text("service");
     r.to.push_back(std::move(to));
   });
   if (in.has("timeout_ms")) r.request_timeout = in.ms("timeout_ms");
   r.timeout_at = in.place("timeout_at");
+  r.sticky = read_sticky(in);
+  r.actions = read_actions(in);
   r.per_try = in.ms("per_try_ms");
   if (in.has("retries")) r.retries = read_retries(in.take("retries"), error);
   if (in.has("rate_limit")) r.rate_limit = read_rate_limit(in.take("rate_limit"), error);

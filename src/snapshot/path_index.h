@@ -5,7 +5,7 @@
 // ascending lists, of what holds: the smallest head among the lists is always the next one to try.
 #pragma once
 #include <array>
-#include <bit>
+#include <cassert>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -20,7 +20,8 @@ namespace meshd {
 class Merged {
  public:
   void add(std::span<const uint32_t> list) {
-    if (!list.empty() && count_ < lists_.size()) lists_[count_++] = {list.data(), list.data() + list.size()};
+    assert(count_ < kMax);
+    if (!list.empty()) lists_[count_++] = {list.data(), list.data() + list.size()};
   }
   std::optional<uint32_t> next() {
     while (true) {

@@ -25,7 +25,12 @@ Routing route_request(const ServiceEntry& to, const RequestFacts& facts) {
     out.reason = Errc::denied;
     return out;
   }
-  out.to = pick_split(*out.route, facts.random);
+  // A route that answers itself sends nothing: it needs no endpoint.
+  if (out.route->actions != nullptr && out.route->actions->answers()) {
+    out.reason = facts.is_http() ? Errc::ok : Errc::unsupported;
+    return out;
+  }
+  out.to = pick_split(*out.route, spread(*out.route, facts));
   if (out.to) out.candidates = out.to->endpoints;
   out.reason = out.candidates.empty() ? Errc::no_endpoint : Errc::ok;
   return out;

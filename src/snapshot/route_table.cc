@@ -75,6 +75,7 @@ void RouteTable::build(std::span<const Route> routes) {
     } else {
       place = paths_.any();
     }
+    server_names_ |= !m.server_names.empty();
     places_.resize(paths_.places());
     places_[place].rest.push_back(i);
   }

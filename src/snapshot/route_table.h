@@ -24,6 +24,9 @@ class RouteTable {
   // The first route in order that matches; null: none. No allocation but what RE2 needs for its cache of states.
   const Route* find(const RequestFacts& facts) const;
 
+  // Some route looks at the server name of opaque connections.
+  bool looks_at_server_names() const { return server_names_; }
+
   // What a route can be told apart by besides its path.
   enum class By : uint8_t { header, host, caller };
 
@@ -48,6 +51,7 @@ class RouteTable {
   std::span<const Route> routes_;
   PathIndex paths_;
   std::vector<Place> places_;
+  bool server_names_ = false;
 };
 
 }  // namespace meshd

@@ -183,6 +183,101 @@ TEST_CASE("a split follows its weights") {
   CHECK(pick_split(route, UINT64_MAX) == &route.to[1]);
 }
 
+TEST_CASE("a split goes to other services and follows any weights") {
+  auto s = snapshot_of(
+      "services: { web: { instances: [{ node: n1, port: 1 }] }, new: { instances: [{ node: n2, port: 2, "
+      "tags: { v: b } "
+      "}] } }\n"
+      "routes: [{ name: r, service: web, to: [{ weight: 700 }, { service: new, weight: 200 }, { service: "
+      "new, tags: { "
+      "v: b }, weight: 101 }, { weight: 0 }] }]\n");
+  const Route& route = s->service("web")->routes[0];
+  REQUIRE(route.status.empty());
+  CHECK(route.to[1].service == s->service("new"));
+  CHECK(route.to[1].endpoints.at(0)->service == s->service("new"));
+  FastRandom random(4);
+  int counts[4] = {};
+  for (int i = 0; i < 1'000'000; ++i) ++counts[pick_split(route, random.next()) - route.to.data()];
+  double total = 1001;
+  for (int i : {0, 1, 2})
+    CHECK(std::abs(counts[i] / 1e6 - route.to[static_cast<size_t>(i)].weight / total) < 0.01);
+  CHECK(counts[3] == 0);
+}
+
+TEST_CASE("a sticky split keeps requests of one key together, and its weights") {
+  auto s = snapshot_of(
+      "services: { web: { instances: [{ node: n1, port: 1 }] } }\n"
+      "routes:\n"
+      "  - { name: header, service: web, match: { path: { exact: /h } }, sticky: { header: X-User }, to: [{ "
+      "weight: 3 }, "
+      "{ weight: 1 }] }\n"
+      "  - { name: cookie, service: web, match: { path: { exact: /c } }, sticky: { cookie: sid }, to: [{ "
+      "weight: 3 }, { "
+      "weight: 1 }] }\n"
+      "  - { name: query, service: web, match: { path: { exact: /q } }, sticky: { query: id }, to: [{ "
+      "weight: 3 }, { "
+      "weight: 1 }] }\n"
+      "  - { name: source, service: web, sticky: { source: true }, to: [{ weight: 3 }, { weight: 1 }] }\n");
+  const ServiceEntry& web = *s->service("web");
+  FastRandom random(6);
+  for (const Route& route : web.routes) {
+    INFO(route.name);
+    int second = 0;
+    for (int i = 0; i < 20'000; ++i) {
+      std::string key = "user-" + std::to_string(i);
+      Request q{.path = route.match.path.empty() ? "/" : route.match.path};
+      if (route.name == "header") q.headers["x-user"] = key;
+      if (route.name == "cookie") q.headers["cookie"] = "a=b; sid=" + key + "; sid=other";
+      if (route.name == "query") q.query = "x=1&id=" + key;
+      RequestFacts facts = q.facts(*s);
+      if (route.name == "source") facts.source = key;
+      facts.random = random.next();
+      const Destination* arm = route_request(web, facts).to;
+      facts.random = random.next();
+      REQUIRE(route_request(web, facts).to == arm);
+      second += arm == &route.to[1];
+    }
+    CHECK(std::abs(second / 20'000.0 - 0.25) < 0.01);
+    // Without a key it is as chance has it.
+    int other = 0;
+    for (int i = 0; i < 20'000; ++i) {
+      Request q{.path = route.match.path.empty() ? "/" : route.match.path, .random = random.next()};
+      other += route_request(web, q.facts(*s)).to == &route.to[1];
+    }
+    CHECK(std::abs(other / 20'000.0 - 0.25) < 0.02);
+  }
+}
+
+TEST_CASE("policy judges what is sent: another service, another path") {
+  auto s = snapshot_of(
+      "services: { web: { instances: [{ node: n1, port: 1 }] }, new: { instances: [{ node: n2, port: 2 }] }, "
+      "shop: {} "
+      "}\n"
+      "routes:\n"
+      "  - { name: prefix, service: web, match: { path: { prefix: /old } }, rewrite: { path: { "
+      "replace_prefix: /new/ } } "
+      "}\n"
+      "  - { name: full, service: web, match: { path: { exact: /one } }, rewrite: { path: { replace_full: "
+      "/admin } } }\n"
+      "  - { name: pattern, service: web, match: { path: { prefix: /u } }, rewrite: { path: { regex: "
+      "\"^/u/([a-z.]*)\", "
+      "substitution: '/users/\\1/x' } } }\n"
+      "  - { name: moved, service: web, match: { path: { prefix: /moved } }, to: [{ service: new }] }\n"
+      "  - { name: gone, service: web, match: { path: { prefix: /gone } }, respond: { status: 410 } }\n"
+      "policy: { rules: [{ name: new, allow: { to: web, paths: [/new/**, \"/users/*/x\"] } }, { name: moved, "
+      "allow: { "
+      "to: new } }] }\n");
+  auto reason = [&](const char* path) { return decide(*s, Request{.path = path}.facts(*s)).reason; };
+  CHECK(reason("/old") == Errc::ok);  // /new/
+  CHECK(reason("/old/a") == Errc::ok);
+  CHECK(reason("/one") == Errc::denied);
+  CHECK(reason("/u/bob") == Errc::ok);
+  CHECK(reason("/u/..") == Errc::protocol);
+  CHECK(reason("/moved") == Errc::ok);
+  CHECK(reason("/gone") == Errc::ok);
+  CHECK(reason("/other") == Errc::denied);
+}
+
 TEST_CASE("the route's timeout comes before the default") {
   auto s = snapshot_of(
       "defaults: { timeout: { request: 4s } }\n"

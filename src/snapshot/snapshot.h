@@ -59,6 +59,7 @@ using Endpoints = std::span<const Endpoint* const>;
 
 // One arm of a weighted split.
 struct Destination {
+  const ServiceEntry* service = nullptr;  // whose instances; null: there is none of that name
   model::Tags tags;
   uint32_t weight = 1;
   std::vector<const Endpoint*> endpoints;  // usable ones, in file order
@@ -73,7 +74,11 @@ struct Route {
   RouteMatch match;
   std::vector<Destination> to;
   uint64_t weight_total = 0;
-  milliseconds timeout{0};  // of the whole request; 0: none
+  const model::Sticky* sticky = nullptr;    // null: each request goes anywhere
+  const model::Actions* actions = nullptr;  // null: none
+  model::Regex path_regex;                  // of the rewrite or redirect
+  Destination mirror;                       // with actions->mirror
+  milliseconds timeout{0};                  // of the whole request; 0: none
   SourcePos timeout_at;
   milliseconds per_try{0};                       // of one try; 0: none
   const model::RateLimit* rate_limit = nullptr;  // null: none

@@ -12,6 +12,9 @@
 
 namespace meshd::testing {
 
+// Of this thread, in the program test_snapshot (allocation_count_test.cc).
+extern thread_local size_t allocation_count;
+
 inline model::Model model_of(std::string_view yaml) {
   auto p = model::parse_config(yaml, "meshd.yaml");
   if (!p.model) throw std::runtime_error(render(p.diagnostics, "test.yaml", yaml));

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// explain.h: one decision in words: what the data plane would do with a request now, and which line of the file says so.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "proxy/data_loops.h"
+#include "snapshot/snapshot.h"
+
+namespace meshd {
+
+// What is asked about.
+struct Question {
+  std::string from;    // as the file writes callers: service/NAME, node/NAME, gateway; empty: nobody proven
+  std::string method;  // empty: an opaque connection
+  std::string url;     // http://SERVICE/PATH?QUERY, or tcp://SERVICE
+  std::string server_name;  // opaque connections
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+// {"method","url","from","server_name","headers":[["name","value"],…]}. Errors: invalid_argument.
+Outcome<Question> read_question(const Json& j);
+
+// Runs decide() itself, once for each arm of the split. Errors: invalid_argument, naming what cannot be read.
+Outcome<Json> explain(const Snapshot& snapshot, const DownEndpoints& down, const Question& question);
+
+}  // namespace meshd

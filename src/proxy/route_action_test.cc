@@ -12,9 +12,17 @@ namespace {
 
 using testing::snapshot_of;
 
+// A thread has one loop; several of these may live at a time.
+std::shared_ptr<Loop> the_loop() {
+  static std::weak_ptr<Loop> shared;
+  std::shared_ptr<Loop> loop = shared.lock();
+  if (!loop) shared = loop = std::make_shared<Loop>();
+  return loop;
+}
+
 // One route with `action`, and a request to it that is decided.
 struct Decided {
-  Loop loop;
+  std::shared_ptr<Loop> loop = the_loop();
   DataPlane plane;
   SnapshotPtr snapshot;
   Request request;
@@ -22,7 +30,7 @@ struct Decided {
 
   explicit Decided(const std::string& action, std::string_view path = "/old/a?q=1",
                    std::string_view method = "GET", std::string_view match = "{ path: { prefix: /old } }")
-      : plane(loop, settings(), {}, [](std::vector<AccessRecord>) {}),
+      : plane(*loop, settings(), {}, std::make_shared<RateBudgets>(), [](std::vector<AccessRecord>) {}),
         snapshot(snapshot_of(
             "services: { web: { instances: [{ node: n1, port: 1 }] } }\nroutes: [{ name: r, service: "
             "web, match: " +
@@ -78,7 +86,7 @@ TEST_CASE("no file may change what our semantic layer guards") {
     for (const char* where : {"request: { set: { ", "response: { add: { "}) {
       auto p =
           model::parse_config("services: { web: {} }\nroutes:\n  - { name: r, service: web, headers: { " +
-                              std::string(where) + std::string(name) + ": x } } }\n");
+                              std::string(where) + std::string(name) + ": x } } } }\n");
       REQUIRE(p.diagnostics.size() == 1);
       CHECK(p.diagnostics[0].code == "MD1013");
       CHECK(p.diagnostics[0].at.line == 3);
@@ -235,7 +243,7 @@ TEST_CASE("a delay ends with the request") {
   spawn(wait(d.x, went_on));
   CHECK_FALSE(went_on);
   cancellation.fire({Errc::cancelled, Side::client, "the client went away"});
-  d.loop.run_until([&] { return went_on.has_value(); });
+  d.loop->run_until([&] { return went_on.has_value(); });
   CHECK(went_on == false);
 }
 

@@ -72,8 +72,8 @@ const Endpoint* Tries::pick() {
   const ServiceEntry& to = *x_.routing.to->service;
   uint32_t most = to.limits.requests;
   if (most != 0) most = std::max(1u, most / x_.plane.settings().threads);
-  const Endpoint* e = balance(x_.routing.candidates, to.balance, x_.plane.states(), tried_,
-                              x_.plane.random(), x_.plane.turn(to), x_.plane.loop().now(), most);
+  const Endpoint* e = balance(x_.routing.candidates, to.balance, x_.plane.states(), tried_, x_.plane.random(),
+                              x_.plane.turn(to), x_.plane.loop().now(), most);
   if (e == nullptr && made_ == 0 && most != 0)
     last_ = {Errc::overload, Side::upstream, "every endpoint has as many requests as its limit allows"};
   return e;

@@ -69,7 +69,9 @@ inline constexpr milliseconds kTcpUserTimeout{120'000};
 inline constexpr int kUnsentMax =
     128 * 1024;  // unsent bytes the kernel holds per connection; without a bound 3.8 MB for a slow reader
 inline constexpr size_t kIdlePerPool =
-    64;  // idle upstream connections kept per (identity, endpoint) and loop
+    256;  // idle connections kept per program and loop: below what servers commonly allow (nginx: 512 or 768)
+inline constexpr size_t kIdleTunnels =
+    1'024;  // the same of tunnels, which cost no descriptor: more requests at once than these make new ones each time
 inline constexpr size_t kH2ConnectionsMax = 64;  // HTTP/2 connections per (identity, endpoint) and loop
 inline constexpr size_t kReplayMax =
     64 * 1024;  // content of a request kept for another try; larger is sent once

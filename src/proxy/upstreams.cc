@@ -71,13 +71,14 @@ TunnelTarget target_of(const Endpoint& e, Carries carries) {
   return t;
 }
 
-// `heads`: of answers, in HTTP/1.
+// `heads`: of answers, in HTTP/1; `idle`: connections kept.
 std::unique_ptr<Service> make_pool(std::unique_ptr<Connector> connector, HttpVersion version,
-                                   HeadLimits heads) {
+                                   HeadLimits heads, size_t idle) {
   if (version == HttpVersion::http2)
     return std::make_unique<H2Pool>(std::move(connector), H2Options::upstream());
   ClientPool::Options options;
   options.limits = heads;
+  options.idle_max = idle;
   return std::make_unique<ClientPool>(std::move(connector), options);
 }
 
@@ -105,7 +106,9 @@ Service& Upstreams::pool(const Endpoint& e, const Peer& from, HttpVersion versio
                          milliseconds connect_limit) {
   std::unique_ptr<Service>& slot = pools_[{e.id, &from, version == HttpVersion::http2}];
   HeadLimits heads = e.outside() ? HeadLimits() : HeadLimits::mesh();
-  if (!slot) slot = make_pool(connector(e, from, Carries::http, connect_limit), version, heads);
+  if (!slot)
+    slot = make_pool(connector(e, from, Carries::http, connect_limit), version, heads,
+                     e.outside() ? kIdlePerPool : kIdleTunnels);
   return *slot;
 }
 
@@ -113,7 +116,7 @@ Service& Upstreams::app_pool(const Endpoint& e, HttpVersion version, millisecond
   std::unique_ptr<Service>& slot = pools_[{e.id, nullptr, version == HttpVersion::http2}];
   if (!slot)
     slot = make_pool(std::make_unique<DirectConnector>(e.app_address, e.port, connect_limit), version,
-                     HeadLimits());
+                     HeadLimits(), kIdlePerPool);
   return *slot;
 }
 

@@ -70,7 +70,7 @@ Task<RelayTotals> relay(ByteStream& client, ByteStream& upstream, milliseconds i
   spawn(pump_upward(r));
   co_await pump(r, upstream, client, Side::upstream, r.totals.to_client);
   co_await r.upward_done;
-  co_return std::move(r.totals);
+  co_return r.totals;
 }
 
 namespace {

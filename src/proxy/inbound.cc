@@ -14,6 +14,7 @@
 #include "net/pipe.h"
 #include "proxy/data_plane.h"
 #include "proxy/detect.h"
+#include "proxy/opaque_exchange.h"
 #include "proxy/serve_http.h"
 #include "proxy/sniff.h"
 #include "tls/tls_stream.h"
@@ -43,33 +44,18 @@ Task<Result<std::unique_ptr<TcpStream>>> dial_app(const Endpoint& e, millisecond
 }
 
 // Opaque bytes: judged and connected before the caller hears 200.
-class InboundBytes final : public OpaqueSide {
+class InboundBytes final : public OpaqueExchange {
  public:
   InboundBytes(DataPlane& plane, const Peer& from, const TunnelEnd& end)
       : plane_(plane), from_(from), end_(end) {}
   Task<Result<std::unique_ptr<ByteStream>>> open(std::string_view first) override;
-  milliseconds idle() const override { return (*x_->snapshot)->model.defaults.timeout.idle; }
-  void ended(const RelayTotals& totals) override {
-    x_->bytes_in = totals.from_client;
-    x_->bytes_out = totals.to_client;
-    x_->error = totals.error;
-  }
-  void dropped() override {
-    if (x_) forget(*x_);
-  }
   // The place in the file that denied it.
   const std::string& detail() const { return x_->detail; }
 
  private:
-  std::unexpected<Error> refused(Error why) {
-    x_->error = why;
-    return fail(why);
-  }
-
   DataPlane& plane_;
   const Peer& from_;
   const TunnelEnd& end_;
-  ExchangePtr x_;  // recorded when it goes
 };
 
 Task<Result<std::unique_ptr<ByteStream>>> InboundBytes::open(std::string_view first) {

@@ -18,6 +18,7 @@
 #include "proxy/data_plane.h"
 #include "proxy/detect.h"
 #include "proxy/identify.h"
+#include "proxy/opaque_exchange.h"
 #include "proxy/rate_limit.h"
 #include "proxy/relay.h"
 #include "proxy/route_action.h"
@@ -153,32 +154,17 @@ Task<Result<Response>> OutboundService::call(Request& request) {
 namespace {
 
 // Opaque bytes: one decision, one endpoint, one tunnel for the connection's life.
-class OutboundBytes final : public OpaqueSide {
+class OutboundBytes final : public OpaqueExchange {
  public:
   OutboundBytes(DataPlane& plane, const Peer& from, std::string client_ip, const OutboundPort& port)
       : plane_(plane), from_(from), client_ip_(std::move(client_ip)), port_(port) {}
   Task<Result<std::unique_ptr<ByteStream>>> open(std::string_view first) override;
-  milliseconds idle() const override { return (*x_->snapshot)->model.defaults.timeout.idle; }
-  void ended(const RelayTotals& totals) override {
-    x_->bytes_in = totals.from_client;
-    x_->bytes_out = totals.to_client;
-    x_->error = totals.error;
-  }
-  void dropped() override {
-    if (x_) forget(*x_);
-  }
 
  private:
-  std::unexpected<Error> refused(Error why) {
-    x_->error = why;
-    return fail(why);
-  }
-
   DataPlane& plane_;
   const Peer& from_;
   std::string client_ip_;
   const OutboundPort& port_;
-  ExchangePtr x_;  // recorded when it goes
 };
 
 Task<Result<std::unique_ptr<ByteStream>>> OutboundBytes::open(std::string_view first) {

@@ -2,28 +2,11 @@
 // route_action_fault.cc: some requests are made slow or fail, to try out what callers do.
 #include "http/grpc.h"
 #include "proxy/data_plane.h"
+#include "proxy/pause.h"
 #include "proxy/route_action.h"
 
 namespace meshd {
 namespace {
-
-// Ends early when the request is given up: its deadline, or its client has gone.
-Task<bool> wait_for(Exchange& x, milliseconds time) {
-  Op<bool> over;
-  Timer timer([](void* op) { static_cast<Op<bool>*>(op)->complete(true); }, &over);
-  timer.start(time);
-  Cancellation* cancellation = x.request->cancellation;
-  if (cancellation != nullptr)
-    cancellation->arm(
-        [](void* op, Error) {
-          if (auto& waiting = *static_cast<Op<bool>*>(op); !waiting.filled()) waiting.complete(false);
-        },
-        &over);
-  bool go_on = co_await over;
-  timer.stop();
-  if (cancellation != nullptr) cancellation->disarm();
-  co_return go_on;
-}
 
 // gRPC's own word for an HTTP status (grpc/grpc doc/http-grpc-status-mapping.md).
 std::string_view grpc_status(int status) {
@@ -45,7 +28,7 @@ std::string_view grpc_status(int status) {
 Await<bool> delay_fault(Exchange& x) {
   const model::Actions* a = x.routing.route->actions;
   if (a == nullptr || !a->fault || !is_of_share(a->fault->delay_share, x.plane.random())) return true;
-  return wait_for(x, a->fault->delay);
+  return pause(*x.request, a->fault->delay);
 }
 
 std::optional<Response> abort_fault(Exchange& x) {

@@ -3,6 +3,7 @@
 
 #include "proxy/breaker.h"
 #include "proxy/data_plane.h"
+#include "proxy/pause.h"
 
 namespace meshd {
 namespace {
@@ -129,27 +130,10 @@ Task<bool> Tries::another(const Result<Response>& response) {
   if (!elsewhere) tried_ = Tried();
   x_.load->left();
   x_.load = nullptr;
-  if (wait.count() > 0) co_return co_await pause(wait);
-  co_return true;
-}
-
-// False: the request was given up meanwhile.
-Task<bool> Tries::pause(milliseconds time) {
-  Op<bool> over;
-  Timer timer([](void* op) { static_cast<Op<bool>*>(op)->complete(true); }, &over);
-  timer.start(time);
-  Cancellation* cancellation = x_.request->cancellation;
+  if (wait.count() == 0) co_return true;
   if (x_.try_timer) x_.try_timer->rest();
-  if (cancellation != nullptr)
-    cancellation->arm(
-        [](void* op, Error) {
-          if (auto& waiting = *static_cast<Op<bool>*>(op); !waiting.filled()) waiting.complete(false);
-        },
-        &over);
-  bool go_on = co_await over;
-  timer.stop();
-  if (cancellation != nullptr) cancellation->disarm();
-  co_return go_on && !this->over();
+  bool wanted = co_await pause(*x_.request, wait);
+  co_return wanted && !over();
 }
 
 }  // namespace meshd

@@ -37,7 +37,6 @@ class Tries {
   const Error& last() const { return last_; }
 
  private:
-  Task<bool> pause(milliseconds time);
   bool over() const;
 
   Exchange& x_;

@@ -78,6 +78,9 @@ Outcome<> write_file(const std::string& path, std::string_view bytes, WriteMode 
     Fd file(open(temp.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode.mode));
     if (file.fd < 0) return failed("write", temp, errno);
     int error = write_all(file.fd, bytes);
+    if (error == 0 && mode.owner && fchown(file.fd, mode.owner->user, mode.owner->group) != 0) error = errno;
+    // The mask of this process is not the one of whoever made the file.
+    if (error == 0 && mode.owner && fchmod(file.fd, mode.mode) != 0) error = errno;
     if (error == 0 && fsync(file.fd) != 0) error = errno;
     if (error != 0) {
       unlink(temp.c_str());

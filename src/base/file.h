@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // file.h: small files, read whole and written so that a crash leaves the old or the new, never half.
 #pragma once
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,9 +14,15 @@ namespace meshd {
 // The file's bytes. Errors: not_found, permission, limit (over `max` bytes), io.
 Outcome<std::string> read_file(const std::string& path, size_t max);
 
+struct FileOwner {
+  uid_t user = 0;
+  gid_t group = 0;
+};
+
 struct WriteMode {
-  unsigned mode = 0600;        // of a new file
-  bool keep_previous = false;  // the file replaced stays beside it as PATH.prev
+  unsigned mode = 0600;                 // of a new file
+  bool keep_previous = false;           // the file replaced stays beside it as PATH.prev
+  std::optional<FileOwner> owner = {};  // whose the new file is; without it ours
 };
 // Temp file beside `path` (O_EXCL), fsync, rename, fsync of the directory.
 // Errors: permission, io (with "No space left on device" said so). On error the old file is untouched.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "control/user_name.h"
 #include "http/h1_server.h"
 
 namespace meshd {
@@ -52,7 +53,7 @@ void AdminServer::accept(std::unique_ptr<TcpStream> stream) {
   ucred peer{};
   socklen_t size = sizeof peer;
   if (getsockopt(stream->fd(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
-  std::string caller = "uid:" + std::to_string(peer.uid);
+  std::string caller = user_name(peer.uid);
   std::unique_ptr<ByteStream> bytes = std::move(stream);
   spawn(serve_caller(std::move(bytes), router_, group_, std::move(caller)));
 }

@@ -21,7 +21,8 @@ namespace meshd {
 // Lives until its handler has returned.
 struct ApiCall {
   Request& request;
-  std::string caller;  // "uid:0", "node.n2": who asks, for the audit log; by whoever mounts the router
+  std::string
+      caller;  // "root", "uid:1007", "node.n2": who asks, for the audit log; by whoever mounts the router
   std::vector<std::string> parts;  // what each {} of the pattern stands for, percent-decoded; by the router
 
   // The query's parameter, percent-decoded; nullopt: absent.

@@ -55,6 +55,7 @@ Outcome<> ControlServer::open() {
   desks_ = std::make_unique<ControlDesks>(*join_, *certificates_, *distributor_, *registry_, domain);
   api_ = std::make_unique<ServerApi>(ServerApi::Parts{*store_, *authority_, *registry_, *publisher_,
                                                       *distributor_, clock_, file_.name, control});
+  history_ = std::make_unique<HistoryApi>(*store_, *publisher_);
   return {};
 }
 

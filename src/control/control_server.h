@@ -40,7 +40,10 @@ class ControlServer {
   ~ControlServer();
 
   // Adds the server's part of the local API. `router` serves no calls after this has gone.
-  void mount(ApiRouter& router) { api_->mount(router); }
+  void mount(ApiRouter& router) {
+    api_->mount(router);
+    history_->mount(router);
+  }
 
   // Stops listening and ends all sessions and connections; their tasks end in the loop's next turns.
   void close();
@@ -81,6 +84,7 @@ class ControlServer {
   std::unique_ptr<CertificateDesk> certificates_;
   std::unique_ptr<ControlDesks> desks_;
   std::unique_ptr<ServerApi> api_;
+  std::unique_ptr<HistoryApi> history_;
   std::unique_ptr<ConfigWatch> watch_;
   ServerGroup group_;
   std::unique_ptr<Listener> listener_;

@@ -11,6 +11,7 @@
 #include "control/publish.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -48,6 +49,8 @@ Outcome<Published> Publisher::publish(const Change& change) {
   Checked checked = examine(change);
   Published& result = checked.result;
   if (!result.accepted) return std::move(result);
+  if (may_change && change.text != text_)
+    if (auto may = may_change(change); !may) return fail(std::move(may.error()));
   if (auto kept = keep(change, result); !kept) return fail(std::move(kept.error()));
 
   // The revision is on disk: from here the change only goes forward, whatever happens to this process.
@@ -114,13 +117,18 @@ void Publisher::check_against_mesh(const model::Model& model, const std::string&
 // File and store: both, or as before.
 Outcome<> Publisher::keep(const Change& change, Published& result) {
   std::optional<std::string> before;  // the file's text, where it has to be replaced
-  if (!settings_.file.empty()) {
+  if (!settings_.file.empty() && !change.leave_file) {
     auto now = read_file(settings_.file, kConfigBytesMax);
     if (!now && now.error().code != Errc::not_found && now.error().code != Errc::limit)
       return fail(std::move(now.error()));
     if (!now || *now != change.text) {
       // An edit that was never in force is nowhere else: it is not lost, but laid beside the file.
       bool edited = now && *now != text_;
+      if (change.careful && (edited || !now))
+        return fail(Errc::conflict,
+                    settings_.file + (now ? " holds an edit that is not in force" : " is gone") +
+                        "; `meshd check " + settings_.file + "` says what is wrong with it, `meshd apply " +
+                        settings_.file + "` puts it in force. Nothing was changed");
       if (edited)
         log::warn("an unpublished edit of the file is replaced", {{"kept_as", settings_.file + ".prev"}});
       if (now) before = std::move(*now);
@@ -137,6 +145,7 @@ Outcome<> Publisher::keep(const Change& change, Published& result) {
     detail["revision"] = json(static_cast<int64_t>(appended.number.value));
     auto noted = store_.audit().append({change.author, "config.publish", to_text(Json(std::move(detail)))});
     if (!noted) return fail(std::move(noted.error()));
+    if (change.with) return change.with(appended.number);
     return {};
   });
   if (!stored) {
@@ -183,8 +192,12 @@ Outcome<> replace_config_file(const std::string& path, std::string_view text, bo
   std::filesystem::path target = std::filesystem::weakly_canonical(path, error);
   std::string real = error ? path : target.string();
   struct stat st{};
-  unsigned mode = stat(real.c_str(), &st) == 0 ? st.st_mode & 0777 : 0640;
-  return write_file(real, text, {.mode = mode, .keep_previous = keep_previous});
+  if (stat(real.c_str(), &st) != 0) return write_file(real, text, {.mode = 0640});
+  WriteMode mode{.mode = st.st_mode & 0777, .keep_previous = keep_previous};
+  // Only root can give a file away; for others it is ours anyway, or becomes so.
+  if (geteuid() == 0 && (st.st_uid != 0 || st.st_gid != getegid()))
+    mode.owner = FileOwner{st.st_uid, st.st_gid};
+  return write_file(real, text, mode);
 }
 
 }  // namespace meshd

@@ -24,9 +24,15 @@ inline constexpr std::string_view unknown_node = "MD3001",  // warning: no node 
 
 struct Change {
   std::string text;    // the whole file
-  std::string author;  // "uid:0", "file"
+  std::string author;  // "root", "file"
   std::string message;
   std::string shown_as;  // the file's name in findings; empty: the server's own file's
+  // An edit of the server's file that is not in force makes this a conflict; without it the edit is laid aside.
+  bool careful = false;
+  bool leave_file = false;  // the server's file is not touched: it holds an edit that must not be lost
+  bool takes_back = false;  // it puts back what was in force before, and passes `may_change`
+  // Runs in the transaction that makes the revision: what must be on disk with it.
+  std::function<Outcome<>(Revision)> with;
 };
 
 struct Published {
@@ -55,8 +61,8 @@ class Publisher {
   // What publish() would say, with nothing changed.
   Published check(const Change& change) const;
 
-  // When this returns accepted, the revision and the server's file are on disk. Errors: those of the store and the file;
-  // then neither has changed.
+  // When this returns accepted, the revision and the server's file are on disk. Errors: conflict (`careful`, `may_change`),
+  // those of the store and the file; then neither has changed.
   Outcome<Published> publish(const Change& change);
 
   // The registry's list of nodes is not what it was.
@@ -69,6 +75,8 @@ class Publisher {
   const ContentPtr& content() const { return content_; }
   const std::string& file() const { return settings_.file; }
 
+  // Whether a change may be made now; unset: always. Errors: why not.
+  std::function<Outcome<>(const Change&)> may_change;
   // Called with each new content, and by load().
   std::function<void(const ContentPtr&)> on_content;
 
@@ -92,7 +100,7 @@ class Publisher {
   ContentPtr content_;
 };
 
-// Replaces the file's text through its links, with its mode kept; `keep_previous`: what was there stays as PATH.prev.
+// Replaces the file's text through its links, with its mode and owner kept; `keep_previous`: what was there stays as PATH.prev.
 // Errors: permission, io; the file is as it was.
 Outcome<> replace_config_file(const std::string& path, std::string_view text, bool keep_previous = false);
 

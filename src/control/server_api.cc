@@ -2,9 +2,9 @@
 #include "control/server_api.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/file.h"
+#include "control/history_api.h"
 #include "control/protocol.h"
 #include "control/server_tokens.h"
 
@@ -22,25 +22,6 @@ Json one(const char* key, std::string_view value) {
 Json list_of_all(const char* key, JsonArray items) {
   JsonObject j;
   j[key] = Json(std::move(items));
-  return Json(std::move(j));
-}
-
-Outcome<Revision> revision_of(std::string_view text) {
-  Revision r;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), r.value);
-  if (error != std::errc() || end != text.data() + text.size())
-    return fail(Errc::invalid_argument, "'" + std::string(text) + "' is not a revision's number");
-  return r;
-}
-
-Json revision_json(const store::ConfigRevision& r) {
-  JsonObject j;
-  j["revision"] = number(r.number.value);
-  j["author"] = json(r.author);
-  j["message"] = json(r.message);
-  j["time"] = json(r.time);
-  j["bytes"] = number(r.bytes);
-  j["hash"] = json(r.hash);
   return Json(std::move(j));
 }
 
@@ -62,8 +43,6 @@ Json token_json(const store::TokenRecord& t, UnixSeconds now) {
 void ServerApi::mount(ApiRouter& router) {
   router.add("POST", "/v1/apply", [this](ApiCall& c) { return apply(c); });
   router.add("GET", "/v1/revisions/{}/acks", [this](ApiCall& c) { return acks(c); });
-  router.add("GET", "/v1/revisions", [this](ApiCall& c) { return revisions(c); });
-  router.add("GET", "/v1/config", [this](ApiCall& c) { return config(c); });
   router.add("GET", "/v1/nodes", [this](ApiCall& c) { return nodes(c); });
   router.add("DELETE", "/v1/nodes/{}", [this](ApiCall& c) { return remove_node(c); });
   router.add("POST", "/v1/tokens", [this](ApiCall& c) { return make_token(c); });
@@ -80,7 +59,7 @@ Task<Result<Response>> ServerApi::apply(ApiCall& call) {
     co_return api_error({Errc::invalid_argument, "'yaml' must hold the file's text"});
   Change change;
   change.text = text_of(*body, "yaml");
-  change.author = text_of(*body, "author", call.caller).substr(0, 256);
+  change.author = call.caller;
   change.message = text_of(*body, "message").substr(0, 4096);
   change.shown_as = text_of(*body, "file").substr(0, 4096);
   Published done;
@@ -91,21 +70,7 @@ Task<Result<Response>> ServerApi::apply(ApiCall& call) {
     if (!published) co_return api_error(published.error());
     done = std::move(*published);
   }
-  JsonObject answer;
-  answer["rendered"] = json(done.rendered);
-  answer["summary"] = json(done.summary);
-  if (!done.accepted) {
-    answer["error"] = json("the file has errors; the running configuration is unchanged");
-    answer["code"] = json("invalid-config");
-    co_return json_response(422, Json(std::move(answer)));
-  }
-  JsonArray warnings;
-  for (const model::Diagnostic& d : done.diagnostics) warnings.push_back(json(d.message));
-  answer["warnings"] = Json(std::move(warnings));
-  answer["revision"] = number(done.revision.value);
-  answer["changed"] = Json(done.changed);
-  answer["diff"] = json(done.diff);
-  co_return json_response(200, Json(std::move(answer)));
+  co_return published_response(done);
 }
 
 Task<Result<Response>> ServerApi::acks(ApiCall& call) {
@@ -150,30 +115,6 @@ ServerApi::Acks ServerApi::acks_of(Revision revision) const {
   body["nodes"] = Json(std::move(nodes));
   out.body = Json(std::move(body));
   return out;
-}
-
-Task<Result<Response>> ServerApi::revisions(ApiCall& call) {
-  auto limit = call.query_number("limit", 50, kListMax);
-  if (!limit) co_return api_error(limit.error());
-  auto list = parts_.store.revisions().list(static_cast<size_t>(*limit));
-  if (!list) co_return api_error(list.error());
-  JsonArray items;
-  for (const auto& r : *list) items.push_back(revision_json(r));
-  co_return json_response(200, list_of_all("revisions", std::move(items)));
-}
-
-Task<Result<Response>> ServerApi::config(ApiCall& call) {
-  Revision wanted = parts_.publisher.revision();
-  if (auto text = call.query("revision")) {
-    auto revision = revision_of(*text);
-    if (!revision) co_return api_error(revision.error());
-    wanted = *revision;
-  }
-  auto found = parts_.store.revisions().get(wanted);
-  if (!found) co_return api_error(found.error());
-  Json j = revision_json(*found);
-  j.get<JsonObject>()["yaml"] = json(found->text);
-  co_return json_response(200, j);
 }
 
 // ---- nodes

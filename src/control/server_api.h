@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // server_api.h: what a server adds to the local API. JSON in and out, times in seconds since 1970, errors as {"error","code"}.
 //
-// POST   /v1/apply            {"yaml","author"?,"message"?,"dry_run"?,"file"?: its name in findings}
+// POST   /v1/apply            {"yaml","message"?,"dry_run"?,"file"?: its name in findings}
 //                             200 {"revision","changed","warnings": [text],"rendered","summary","diff"}
 //                             422 {"error","code","rendered","summary"}: the file has errors and nothing was changed
 // GET    /v1/revisions/N/acks?wait=MS   {"revision","done","nodes": [{"name","connected","away","acked": bool,"acked_revision","error"}]}
 //                             With `wait` it is answered when a node's state changes or all connected nodes have the revision.
-// GET    /v1/revisions?limit=N          {"revisions": [{"revision","author","message","time","bytes","hash"}]}, newest first
-// GET    /v1/config?revision=N          {"revision","yaml","author","message","time"}; without a number the one in force
 // GET    /v1/nodes                      {"nodes": [registry.h: node_json]}
 // DELETE /v1/nodes/NAME                 {"name"}
 // POST   /v1/tokens           {"ttl_seconds"?,"node"?}  → {"token","id","expires"}; the token is shown this once
@@ -20,6 +18,7 @@
 #include "ca/authority.h"
 #include "control/api_router.h"
 #include "control/distribute.h"
+#include "control/history_api.h"
 #include "control/publish.h"
 #include "control/registry.h"
 #include "store/store.h"
@@ -27,7 +26,6 @@
 namespace meshd {
 
 inline constexpr milliseconds kAcksWaitMax{60'000};
-inline constexpr size_t kListMax = 1'000;  // rows of one answer
 
 class ServerApi {
  public:
@@ -50,8 +48,6 @@ class ServerApi {
   using Answer = Task<Result<Response>>;
   Answer apply(ApiCall& call);
   Answer acks(ApiCall& call);
-  Answer revisions(ApiCall& call);
-  Answer config(ApiCall& call);
   Answer nodes(ApiCall& call);
   Answer remove_node(ApiCall& call);
   Answer make_token(ApiCall& call);

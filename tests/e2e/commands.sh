@@ -82,12 +82,25 @@ meshd apply next.yaml --state s1 2>&1 | grep "nothing to change" >/dev/null
 cmp mesh.yaml next.yaml
 meshd apply first.yaml --state s1 --dry-run 2>&1 | grep "nothing was changed" >/dev/null
 
+# ---- who changed what, and the way back
+cp mesh.yaml before.yaml
+meshd config diff --state s1 | grep "^+.*callers" >/dev/null || die "diff"
+[ "$(meshd config history --state s1 -o json | json 'd["revisions"][0]["author"]')" = "$(id -un)" ] || die "author"
+echo 'half an edit: [' >>mesh.yaml
+fails 4 "holds an edit" meshd config rollback 1 --state s1
+tail -n 1 mesh.yaml | grep "half an edit" >/dev/null || die "the edit is lost"
+cp before.yaml mesh.yaml
+meshd config rollback 1 --state s1 >/dev/null 2>back.log || die "rollback: $(cat back.log)"
+cmp mesh.yaml first.yaml
+meshd config rollback 2 --state s1 -m "forth again" -o json 2>/dev/null | json 'd["revision"], d["done"]' | grep -x "(4, True)" >/dev/null || die "rollback"
+fails 3 "no revision 99" meshd config rollback 99 --state s1
+
 # ---- a wrong file: everything at once, and nothing changes
 sed 's/listen: 9411/lisen: 9411/; s/default: deny/default: maybe/' first.yaml >bad.yaml
 fails 5 "did you mean 'listen'" meshd check bad.yaml
 fails 5 "unchanged" meshd apply bad.yaml --state s1
 grep -q "bad.yaml:5:5" err.log || die "no place: $(cat err.log)"
-[ "$(meshd status --state s1 -o json | json 'd["revision"]')" = 2 ]
+[ "$(meshd status --state s1 -o json | json 'd["revision"]')" = 4 ]
 sed 's/allowed_by: shop-to-web/denied_by: default/' first.yaml >test.yaml
 fails 5 "expected denied by default, got allowed by rule=shop-to-web" meshd check test.yaml
 
@@ -138,7 +151,7 @@ stop "$N1" KILL
 stop "$N2"
 grep -q stopped n2.log || die "n2 did not end in order: $(tail -3 n2.log)"
 start n2 "$MESHD" run --state s2
-alone() { [ "$(meshd status --state s2 -o json | json 'd["ready"] and not d["server"]["connected"] and d["revision"]')" = 2 ]; }
+alone() { [ "$(meshd status --state s2 -o json | json 'd["ready"] and not d["server"]["connected"] and d["revision"]')" = 4 ]; }
 wait_until 2 "n2 to be ready alone" alone
 start n1 "$MESHD" run --state s1
 wait_until 10 "n2 to find the server again" in_step

@@ -81,7 +81,8 @@ inline void check_written_request(const RequestHead& head, const Framing& framin
   // Without Host, in HTTP/1.0, whoever routes gives it one.
   must(!head.authority().empty() || head.version == HttpVersion::http10, "a request without authority");
   if (head.authority().empty()) return;
-  H1HeadParser parser(H1HeadParser::Kind::request);
+  // Who writes adds Host and what says how the content is framed; the next hop has room for it.
+  H1HeadParser parser(H1HeadParser::Kind::request, HeadLimits::mesh());
   Chunk written = write_request_head(head, framing);
   std::string text(written.view());
   RequestHead again;
@@ -105,7 +106,7 @@ inline void check_written_request(const RequestHead& head, const Framing& framin
 
 inline void check_written_response(const ResponseHead& head, const Framing& framing,
                                    const RequestHead& request) {
-  H1HeadParser parser(H1HeadParser::Kind::response);
+  H1HeadParser parser(H1HeadParser::Kind::response, HeadLimits::mesh());
   Chunk written = write_response_head(head, framing, ConnectionOption::none);
   std::string text(written.view());
   ResponseHead again;

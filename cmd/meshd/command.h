@@ -42,6 +42,7 @@ void add_join(CLI::App& app, Globals& globals);
 void add_leave(CLI::App& app, Globals& globals);
 void add_run(CLI::App& app, Globals& globals);
 void add_token(CLI::App& app, Globals& globals);
+void add_ca(CLI::App& app, Globals& globals);
 void add_check(CLI::App& app, Globals& globals);
 void add_apply(CLI::App& app, Globals& globals);
 void add_status(CLI::App& app, Globals& globals);

@@ -70,6 +70,9 @@ void add_init(CLI::App& app, Globals& globals) {
                       "Trust domain for a starter file, such as edge-eu.mesh");
   command->add_option("--mesh-name", options->mesh_name, "Name of the mesh for a starter file");
   command->add_option("--mesh-port", options->mesh_port, "Port between nodes")->capture_default_str();
+  command->add_option("--ca-cert", options->ca_cert,
+                      "A CA made elsewhere: its certificate, then each issuer up to the root (PEM)");
+  command->add_option("--ca-key", options->ca_key, "The key of the first certificate in --ca-cert");
   command->add_option("--zone", options->zone, "Zone of this node");
   command->callback(
       [&globals, options] { globals.action = [&globals, options] { return run_init(globals, *options); }; });

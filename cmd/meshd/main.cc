@@ -23,6 +23,7 @@ int run_command(int argc, char** argv) {
   add_leave(app, globals);
   add_run(app, globals);
   add_token(app, globals);
+  add_ca(app, globals);
   add_check(app, globals);
   add_apply(app, globals);
   add_status(app, globals);

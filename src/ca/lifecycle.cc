@@ -58,7 +58,7 @@ CertState state_of(Validity v, UnixSeconds now) {
 }
 
 bool may_replace(Validity current, Validity next, UnixSeconds now) {
-  return next.not_before <= now && now < next.not_after && next.not_after > current.not_after;
+  return is_valid(next, now) && next.not_after > current.not_after;
 }
 
 }  // namespace meshd

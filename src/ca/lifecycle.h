@@ -32,6 +32,8 @@ UnixSeconds retry_at(Validity v, UnixSeconds now, uint32_t failures, double jitt
 
 CertState state_of(Validity v, UnixSeconds now);
 
+inline bool is_valid(Validity v, UnixSeconds now) { return v.not_before <= now && now < v.not_after; }
+
 // May `next` take the place of `current`? A failed or odd renewal never replaces a good certificate: `next` must be valid
 // now, and last longer than `current` does.
 bool may_replace(Validity current, Validity next, UnixSeconds now);

@@ -29,7 +29,7 @@ Outcome<> ControlServer::open() {
   registry_ = std::make_unique<Registry>(*store_, clock_);
   if (auto ok = registry_->load(); !ok) return ok;
 
-  auto authority = Authority::load(state_.ca(), clock_.unix_now());
+  auto authority = Authority::load(state_.ca(), clock_.unix_now(), {}, state_.seal());
   if (!authority) return fail(std::move(authority.error()));
   authority_ = std::make_unique<Authority>(std::move(*authority));
   const std::string& domain = authority_->trust_domain();
@@ -56,6 +56,7 @@ Outcome<> ControlServer::open() {
   api_ = std::make_unique<ServerApi>(ServerApi::Parts{*store_, *authority_, *registry_, *publisher_,
                                                       *distributor_, clock_, file_.name, control});
   history_ = std::make_unique<HistoryApi>(*store_, *publisher_);
+  ca_api_ = std::make_unique<CaApi>(CaApi::Parts{*store_, *authority_, clock_});
   return {};
 }
 

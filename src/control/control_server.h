@@ -10,6 +10,7 @@
 #include <string>
 
 #include "control/api_router.h"
+#include "control/ca_api.h"
 #include "control/config_watch.h"
 #include "control/control_port.h"
 #include "control/distribute.h"
@@ -43,6 +44,7 @@ class ControlServer {
   void mount(ApiRouter& router) {
     api_->mount(router);
     history_->mount(router);
+    ca_api_->mount(router);
   }
 
   // Stops listening and ends all sessions and connections; their tasks end in the loop's next turns.
@@ -85,6 +87,7 @@ class ControlServer {
   std::unique_ptr<ControlDesks> desks_;
   std::unique_ptr<ServerApi> api_;
   std::unique_ptr<HistoryApi> history_;
+  std::unique_ptr<CaApi> ca_api_;
   std::unique_ptr<ConfigWatch> watch_;
   ServerGroup group_;
   std::unique_ptr<Listener> listener_;

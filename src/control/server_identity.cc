@@ -10,6 +10,9 @@
 namespace meshd {
 namespace {
 
+// The issuing certificate lives much longer than this; a failure is logged so often.
+constexpr UnixSeconds kIssuingLookAgain = 60;
+
 double jitter() { return static_cast<double>(static_cast<unsigned char>(random_bytes(1)[0])) / 256.0; }
 
 bool usable(const Outcome<Identity>& identity, const SpiffeId& id, UnixSeconds now) {
@@ -39,7 +42,7 @@ Outcome<> ServerIdentity::use(Identity identity) {
   TlsSettings settings;
   settings.identities = {identity};
   // Who joins knows the root's fingerprint and nothing else: the root itself has to come along.
-  settings.identities.front().chain.push(parts_.authority.root());
+  for (const Certificate& root : parts_.authority.shown_roots()) settings.identities.front().chain.push(root);
   settings.bundle = parts_.authority.bundle();
   settings.check = PeerCheck::svid_if_given;
   settings.alpn = {"h2"};
@@ -57,26 +60,32 @@ Outcome<> ServerIdentity::use(Identity identity) {
 
 void ServerIdentity::tick() {
   UnixSeconds now = parts_.clock.unix_now();
+  if (now >= look_at_issuing_) look_at_issuing(now);
   if (now < renew_at_) return;
-  if (auto ok = renew(); !ok) {
+  if (auto ok = renew(false); !ok) {
     renew_at_ = retry_at(validity_of(certificate()), now, ++failures_, jitter());
     log::error("cannot renew the server's certificate",
                {{"error", ok.error().what}, {"expires", format_time(certificate().not_after())}});
   }
 }
 
-Outcome<> ServerIdentity::renew() {
-  UnixSeconds now = parts_.clock.unix_now();
-  // The issuing certificate lives much longer; looking at it whenever a leaf is due is often enough.
+void ServerIdentity::look_at_issuing(UnixSeconds now) {
+  look_at_issuing_ = now + kIssuingLookAgain;
   auto rotated = parts_.authority.rotate_if_due(now);
   if (!rotated)
     log::error("cannot rotate the issuing certificate", {{"error", rotated.error().what}});
   else if (*rotated)
     log::info("issuing certificate rotated",
-              {{"expires", format_time(parts_.authority.issuing().not_after())}});
+              {{"serial", parts_.authority.issuing().serial()},
+               {"expires", format_time(parts_.authority.issuing().not_after())}});
+}
+
+Outcome<> ServerIdentity::renew(bool early) {
+  UnixSeconds now = parts_.clock.unix_now();
   auto next = make_identity(parts_.store, parts_.authority, parts_.clock, parts_.id, parts_.lifetime());
   if (!next) return fail(std::move(next.error()));
-  if (!may_replace(validity_of(certificate()), validity_of(next->chain.leaf()), now))
+  Validity validity = validity_of(next->chain.leaf());
+  if (early ? !is_valid(validity, now) : !may_replace(validity_of(certificate()), validity, now))
     return fail(Errc::internal, "the new certificate would not last longer than the one in use");
   if (auto ok = save_identity(parts_.state, kServerIdentity, *next); !ok) return ok;
   if (auto ok = use(std::move(*next)); !ok) return ok;
@@ -92,7 +101,7 @@ Outcome<bool> revive_node_identity(const StateDir& state, const Clock& clock) {
   auto identity = load_identity(state, kNodeIdentity);
   if (!identity && identity.error().code == Errc::permission) return fail(std::move(identity.error()));
   if (usable(identity, id, clock.unix_now())) return false;
-  auto authority = Authority::load(state.ca(), clock.unix_now());
+  auto authority = Authority::load(state.ca(), clock.unix_now(), {}, state.seal());
   if (!authority) return fail(std::move(authority.error()));
   auto store = store::Store::open(state.database(), clock, sha256_hex);
   if (!store) return fail(std::move(store.error()));

@@ -27,6 +27,8 @@ class ServerIdentity {
   // Once per second: rotates the issuing certificate and renews this one when they are due. A failure is logged and
   // tried again; what is in use stays.
   void tick();
+  // A new certificate now, whatever the present one's age: the root has changed, or somebody asks.
+  Outcome<> renew(bool early = true);
 
   // For connections from now on.
   const std::shared_ptr<const TlsContext>& context() const { return context_; }
@@ -36,12 +38,13 @@ class ServerIdentity {
   explicit ServerIdentity(Parts parts, Identity identity)
       : parts_(std::move(parts)), identity_(std::move(identity)) {}
   Outcome<> use(Identity identity);
-  Outcome<> renew();
+  void look_at_issuing(UnixSeconds now);
 
   Parts parts_;
   Identity identity_;
   std::shared_ptr<const TlsContext> context_;
   UnixSeconds renew_at_ = 0;
+  UnixSeconds look_at_issuing_ = 0;
   uint32_t failures_ = 0;
 };
 

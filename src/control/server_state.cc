@@ -41,6 +41,8 @@ Outcome<> check_options(const InitOptions& o) {
         Errc::invalid_argument,
         "'" + o.mesh_name + "' cannot be a mesh's name: lower-case letters, digits and hyphens, at most 63");
   if (o.zone.size() > 64) return fail(Errc::invalid_argument, "a zone's name has at most 64 bytes");
+  if (o.ca_cert.empty() != o.ca_key.empty())
+    return fail(Errc::invalid_argument, "give --ca-cert and --ca-key together, or neither");
   if (o.config.empty()) return fail(Errc::invalid_argument, "name the mesh's file with --config");
   return {};
 }
@@ -84,11 +86,20 @@ Outcome<Plan> plan_with_file(const InitOptions& o, Initialized& result) {
   return plan;
 }
 
+Outcome<Authority> make_authority(const StateDir& staging, const InitOptions& o, const Plan& plan,
+                                  UnixSeconds now) {
+  Lifetimes lifetimes = lifetimes_of(&*plan.model);
+  if (o.ca_cert.empty())
+    return Authority::create(staging.ca(), plan.trust_domain, now, lifetimes, staging.seal());
+  auto import = read_ca_import(o.ca_cert, o.ca_key, staging.seal());
+  if (!import) return fail(std::move(import.error()));
+  return Authority::import(staging.ca(), plan.trust_domain, *import, now, lifetimes, staging.seal());
+}
+
 // Fills the store; it is closed on return, so that its files can be moved.
 Outcome<> fill(const StateDir& staging, const InitOptions& o, const Plan& plan, const Clock& clock,
                Initialized& result) {
-  auto authority =
-      Authority::create(staging.ca(), plan.trust_domain, clock.unix_now(), lifetimes_of(&*plan.model));
+  auto authority = make_authority(staging, o, plan, clock.unix_now());
   if (!authority) return fail(std::move(authority.error()));
   result.pin = authority->pin();
   auto store = store::Store::open(staging.database(), clock, sha256_hex);
@@ -153,7 +164,7 @@ Outcome<Initialized> init_server(const InitOptions& options, const Clock& clock)
   result.trust_domain = plan->trust_domain;
   result.control = plan->control;
 
-  auto state = NewState::begin(StateDir(options.state));
+  auto state = NewState::begin(StateDir(options.state, options.seal));
   if (!state) return fail(std::move(state.error()));
   if (auto ok = fill(state->staging(), options, *plan, clock, result); !ok)
     return fail(std::move(ok.error()));

@@ -37,6 +37,9 @@ struct InitOptions {
   std::string zone;
   uint16_t mesh_port = kMeshPort;
   std::optional<UnixSeconds> token_lifetime;  // makes a first join token
+  std::string ca_cert,
+      ca_key;  // a CA made elsewhere: its certificate with the chain up to the root, and its key; or none
+  SharedSeal seal;  // keys are sealed with this; null: kept in the clear
 };
 
 struct Initialized {

@@ -17,21 +17,6 @@ namespace {
 constexpr size_t kStateFileMax = 256 * 1024;  // of JSON and PEM files; ours have a few KiB
 constexpr const char* kStaging = "/.new";     // a NewState that is being filled
 
-Outcome<KeyPair> read_key(const std::string& path) {
-  if (auto ok = check_private_file(path); !ok) return fail(std::move(ok.error()));
-  auto text = read_file(path, kStateFileMax);
-  if (!text) return fail(std::move(text.error()));
-  auto key = KeyPair::from_pem(*text);
-  wipe(*text);
-  if (!key) return fail(Errc::invalid_argument, path + " holds no usable key: " + key.error().why);
-  return std::move(*key);
-}
-
-bool fits(const KeyPair& key, const CertificateChain& chain) {
-  auto certified = chain.leaf().public_key();
-  return certified && *certified == key.public_key();
-}
-
 std::vector<std::string> names_in(const std::string& directory) {
   std::vector<std::string> names;
   std::error_code error;
@@ -98,9 +83,7 @@ Outcome<> save_identity(const StateDir& state, std::string_view name, const Iden
   // A crash after the first write leaves the old chain with the new key; the old key is beside it as .key.prev
   // and load_identity takes the pair that fits.
   std::string key_path = state.key_of(name);
-  std::string pem = identity.key->to_pem();
-  auto wrote = write_file(key_path, pem, {.mode = 0600, .keep_previous = true});
-  wipe(pem);
+  auto wrote = save_key_file(key_path, *identity.key, state.seal(), {.keep_previous = true});
   if (!wrote) return wrote;
   wrote = write_file(state.chain_of(name), identity.chain.to_pem(), {.mode = 0600});
   if (!wrote) {
@@ -119,12 +102,12 @@ Outcome<Identity> load_identity(const StateDir& state, std::string_view name) {
   if (!text) return fail(std::move(text.error()));
   auto chain = CertificateChain::from_pem(*text);
   if (!chain) return fail(Errc::invalid_argument, state.chain_of(name) + " is damaged: " + chain.error().why);
-  auto key = read_key(state.key_of(name));
-  if (!key || !fits(*key, *chain)) {
+  auto key = read_key_file(state.key_of(name), state.seal());
+  if (!key || !belongs(**key, chain->leaf())) {
     std::string previous = state.key_of(name) + ".prev";
     if (!key && !exists(previous)) return fail(std::move(key.error()));
-    auto other = read_key(previous);
-    if (!other || !fits(*other, *chain))
+    auto other = read_key_file(previous, state.seal());
+    if (!other || !belongs(**other, chain->leaf()))
       return fail(Errc::invalid_argument, state.key_of(name) + " is not the key of " + state.chain_of(name));
     rename(previous.c_str(), state.key_of(name).c_str());
     key = std::move(other);
@@ -133,7 +116,12 @@ Outcome<Identity> load_identity(const StateDir& state, std::string_view name) {
   auto id = uris.size() == 1 ? SpiffeId::parse(uris.front())
                              : Result<SpiffeId>(fail(Errc::identity, Side::self, "it must hold one URI"));
   if (!id) return fail(Errc::invalid_argument, state.chain_of(name) + " names nobody: " + id.error().why);
-  return Identity{std::move(*id), std::make_shared<const KeyPair>(std::move(*key)), std::move(*chain)};
+  Identity identity{std::move(*id), std::move(*key), std::move(*chain)};
+  // A host key that was given later seals what lay open until now.
+  if (state.seal() && is_plain_key_file(state.key_of(name)))
+    if (auto sealed = save_key_file(state.key_of(name), *identity.key, state.seal()); !sealed)
+      return fail(std::move(sealed.error()));
+  return identity;
 }
 
 void remove_identity(const StateDir& state, std::string_view name) {
@@ -168,7 +156,7 @@ Outcome<TrustBundle> load_bundle(const StateDir& state, const std::string& trust
 Outcome<NewState> NewState::begin(const StateDir& at) {
   bool made = !exists(at.root());
   if (auto ok = make_private_dir(at.root()); !ok) return fail(std::move(ok.error()));
-  StateDir staging(at.root() + kStaging);
+  StateDir staging(at.root() + kStaging, at.seal());
   NewState state(at, staging, made);  // from here on, leaving without commit() takes everything away
   if (at.is_node() || at.is_server()) {
     state.open_ = false;  // the directory is in use: touch nothing

@@ -15,6 +15,7 @@
 
 #include "base/result.h"
 #include "tls/context.h"
+#include "tls/key_file.h"
 
 namespace meshd {
 
@@ -25,9 +26,12 @@ inline constexpr uint16_t kControlPort = 15012;
 
 class StateDir {
  public:
-  explicit StateDir(std::string root) : root_(std::move(root)) {}
+  // With a seal, keys are kept encrypted (tls/key_seal.h).
+  explicit StateDir(std::string root, SharedSeal seal = nullptr)
+      : root_(std::move(root)), seal_(std::move(seal)) {}
 
   const std::string& root() const { return root_; }
+  const SharedSeal& seal() const { return seal_; }
   std::string node_file() const { return root_ + "/node.json"; }
   std::string bundle() const { return root_ + "/bundle.pem"; }
   std::string identities() const { return root_ + "/identities"; }
@@ -47,6 +51,7 @@ class StateDir {
 
  private:
   std::string root_;
+  SharedSeal seal_;
 };
 
 // Names in identities/.

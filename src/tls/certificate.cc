@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tls/certificate.h"
 
-#include "base/encode.h"
 #include "tls/digest.h"
 #include "tls/mbed.h"
 #include "tls/pem.h"
@@ -38,10 +37,16 @@ UnixSeconds Certificate::not_after() const { return unix_of(impl_->crt.valid_to)
 std::string Certificate::fingerprint() const { return sha256_hex(der()); }
 bool Certificate::is_ca() const { return mbedtls_x509_crt_get_ca_istrue(&impl_->crt) == 1; }
 
-std::string Certificate::serial() const {
-  std::string_view raw = view_of(impl_->crt.serial);
-  while (raw.size() > 1 && raw.front() == '\0') raw.remove_prefix(1);
-  return to_hex(raw);
+std::string Certificate::serial() const { return serial_of(impl_->crt); }
+
+bool Certificate::is_self_issued() const {
+  return view_of(impl_->crt.issuer_raw) == view_of(impl_->crt.subject_raw);
+}
+
+std::optional<int> Certificate::path_length() const {
+  // The library keeps the path length plus one, 0 for none.
+  if (!is_ca() || impl_->crt.max_pathlen == 0) return std::nullopt;
+  return impl_->crt.max_pathlen - 1;
 }
 
 std::string Certificate::subject() const {

@@ -34,6 +34,10 @@ class Certificate {
   // URI subject alternative names, in order.
   std::vector<std::string> uris() const;
   bool is_ca() const;
+  // Subject and issuer are one name: a root, if its signature holds.
+  bool is_self_issued() const;
+  // How many CAs may stand between this CA and a leaf; nothing: any number.
+  std::optional<int> path_length() const;
   // Errors: invalid_argument unless it is an EC key on P-256 or P-384.
   Result<PublicKey> public_key() const;
 

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "tls/certificate.h"
+#include "tls/deny_list.h"
 #include "tls/key_pair.h"
 #include "tls/spiffe_id.h"
 #include "tls/trust_bundle.h"
@@ -37,10 +38,11 @@ struct TlsSettings {
   std::vector<Identity> identities;   // the first is the default; only a client with `pin` may have none
   std::optional<TrustBundle> bundle;  // unless `check` is pin
   PeerCheck check = PeerCheck::svid;
-  std::string pin;                        // for PeerCheck::pin: "sha256:<hex>"
-  std::string trust_domain;               // for PeerCheck::pin
-  std::vector<std::string> alpn;          // in order of preference; none: no ALPN
-  const Clock* clock = &Clock::system();  // outlives the context
+  std::string pin;                         // for PeerCheck::pin: "sha256:<hex>"
+  std::string trust_domain;                // for PeerCheck::pin
+  std::shared_ptr<const DenyList> denied;  // what was revoked; null: nothing
+  std::vector<std::string> alpn;           // in order of preference; none: no ALPN
+  const Clock* clock = &Clock::system();   // outlives the context
 };
 
 class TlsContext {

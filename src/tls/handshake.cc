@@ -181,7 +181,7 @@ Task<Made> tls_connect(std::unique_ptr<ByteStream> lower, std::shared_ptr<const 
   const TlsSettings& s = context->settings();
   Setup setup;
   setup.sni = std::move(options.sni);
-  setup.expect = {s.clock->unix_now(), PeerRole::server, std::move(options.expected)};
+  setup.expect = {s.clock->unix_now(), PeerRole::server, std::move(options.expected), s.denied.get()};
   if (options.identity) {
     auto found = std::ranges::find(s.identities, *options.identity, &Identity::id);
     if (found == s.identities.end())
@@ -195,7 +195,8 @@ Task<Made> tls_connect(std::unique_ptr<ByteStream> lower, std::shared_ptr<const 
 Task<Made> tls_accept(std::unique_ptr<ByteStream> lower, std::shared_ptr<const TlsContext> context,
                       ServerOptions options) {
   Setup setup;
-  setup.expect = {context->settings().clock->unix_now(), PeerRole::client, std::move(options.expected)};
+  const TlsSettings& s = context->settings();
+  setup.expect = {s.clock->unix_now(), PeerRole::client, std::move(options.expected), s.denied.get()};
   LocalPtr<TlsStream::Impl> impl(new TlsStream::Impl(std::move(lower), std::move(context), Side::client));
   co_return co_await establish(std::move(impl), std::move(setup), options.limit);
 }

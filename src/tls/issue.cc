@@ -2,6 +2,7 @@
 #include "tls/issue.h"
 
 #include <algorithm>
+#include <climits>
 
 #include "tls/mbed.h"
 
@@ -180,11 +181,13 @@ Result<Certificate> issue_root(const KeyPair& key, const CaSpec& spec) {
 Result<Certificate> issue_intermediate(const Issuer& root, const PublicKey& key, const CaSpec& spec) {
   if (const char* why = problem_of(spec)) return bad(why);
   if (!root.certificate.is_ca()) return bad("the issuer is not a CA");
+  if (spec.path_length < 0 || root.certificate.path_length().value_or(INT_MAX) <= spec.path_length)
+    return bad("the issuer's path length allows no such CA below it");
   Validity validity = within(spec.validity, root.certificate);
   if (validity.not_after <= validity.not_before) return bad("the certificate would never be valid");
   Writer w;
   bool written = w.subject_key(key) && w.subject_name(ca_name(spec)) && w.validity(validity) &&
-                 w.usage(kCaUsage, 0) && w.uri("spiffe://" + spec.trust_domain, false);
+                 w.usage(kCaUsage, spec.path_length) && w.uri("spiffe://" + spec.trust_domain, false);
   if (!written) return broken();
   return signed_by(root, w);
 }

@@ -38,11 +38,14 @@ struct CaSpec {
   std::string trust_domain;  // becomes the URI SAN spiffe://<trust domain>, which every CA of a mesh carries
   std::string name;          // the common name, for people: letters, digits, space, ".-_"
   Validity validity;
+  int path_length = 0;  // of an intermediate: how many CAs may stand below it; 0: it signs leaves
 };
 
 // Self-signed, any path length. `key` is on P-384 where we choose.
 Result<Certificate> issue_root(const KeyPair& key, const CaSpec& spec);
-// Signs an issuing certificate for `key`: CA, path length 0. It never outlives its issuer: not_after is cut to that.
+// Signs an issuing certificate for `key`: a CA with the path length of `spec`. It never outlives its issuer: not_after is
+// cut to that. With the name and key of another root and path length 1 it carries that root's leaves to those who know
+// only this one (a cross-certificate). Errors: invalid_argument (the issuer is no CA, or allows no CA below it).
 Result<Certificate> issue_intermediate(const Issuer& root, const PublicKey& key, const CaSpec& spec);
 
 struct LeafSpec {

@@ -89,16 +89,20 @@ TEST_CASE("root and issuing certificate are CAs of the trust domain, the latter 
   REQUIRE(h.root.certificate.uris() == std::vector<std::string>{"spiffe://td.example"});
   REQUIRE(h.root.certificate.not_after() - kNow == kRootLifetime);
   REQUIRE(h.issuing.certificate.is_ca());
-  // An issuing certificate may not make another: the path length says so, and the verifier heeds it.
-  KeyPair key = KeyPair::generate().value(), lower_key = KeyPair::generate().value();
-  Issuer lower{std::make_shared<const KeyPair>(std::move(lower_key)), h.issuing.certificate};
-  auto second =
-      issue_intermediate(h.issuing, lower.key->public_key(), {"td.example", "x", valid_for(kNow, 60)});
-  REQUIRE(second.has_value());
-  lower.certificate = *second;
-  auto leaf = issue_leaf(lower, key.public_key(), {service_id("td.example", "web"), valid_for(kNow, 60)});
-  REQUIRE_FALSE(
-      verify_svid(CertificateChain({*leaf, *second, h.issuing.certificate}), h.bundle(), {.now = kNow}));
+  REQUIRE_FALSE(h.root.certificate.path_length().has_value());
+  REQUIRE(h.issuing.certificate.path_length() == 0);
+  // An issuing certificate may not make another; that the verifier heeds it too stands in verify_svid_test.cc.
+  PublicKey key = KeyPair::generate()->public_key();
+  CaSpec spec{"td.example", "x", valid_for(kNow, 60)};
+  REQUIRE_FALSE(issue_intermediate(h.issuing, key, spec).has_value());
+  // One that may have a single CA below it makes that one, and not one that may have more.
+  spec.path_length = 1;
+  auto middle_key = std::make_shared<const KeyPair>(KeyPair::generate().value());
+  Issuer middle{middle_key, issue_intermediate(h.root, middle_key->public_key(), spec).value()};
+  REQUIRE(middle.certificate.path_length() == 1);
+  REQUIRE_FALSE(issue_intermediate(middle, key, spec).has_value());
+  spec.path_length = 0;
+  REQUIRE(issue_intermediate(middle, key, spec)->path_length() == 0);
 }
 
 TEST_CASE("nothing outlives its issuer") {

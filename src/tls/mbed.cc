@@ -8,6 +8,8 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "base/encode.h"
+
 namespace meshd {
 
 void crypto_ready() {
@@ -53,6 +55,12 @@ Result<std::string> spki_of(const mbedtls_pk_context& pk) {
   int n = mbedtls_pk_write_pubkey_der(&pk, buffer, sizeof buffer);
   if (n <= 0) return fail(Errc::internal, Side::self, "cannot encode the public key");
   return std::string(reinterpret_cast<char*>(buffer + sizeof buffer - n), static_cast<size_t>(n));
+}
+
+std::string serial_of(const mbedtls_x509_crt& crt) {
+  std::string_view raw = view_of(crt.serial);
+  while (raw.size() > 1 && raw.front() == '\0') raw.remove_prefix(1);
+  return to_hex(raw);
 }
 
 UnixSeconds unix_of(const mbedtls_x509_time& t) {

@@ -72,6 +72,8 @@ Result<Curve> curve_of(const mbedtls_pk_context& pk);
 // SubjectPublicKeyInfo, points uncompressed.
 Result<std::string> spki_of(const mbedtls_pk_context& pk);
 UnixSeconds unix_of(const mbedtls_x509_time& t);
+// Lower-case hex without a leading zero byte, as Certificate::serial().
+std::string serial_of(const mbedtls_x509_crt& crt);
 // The digest that goes with a key of this curve.
 inline mbedtls_md_type_t digest_for(Curve c) {
   return c == Curve::p256 ? MBEDTLS_MD_SHA256 : MBEDTLS_MD_SHA384;

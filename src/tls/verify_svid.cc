@@ -111,6 +111,8 @@ const char* SvidCheck::problem_of(const mbedtls_x509_crt& crt, int depth, uint32
                       : "the peer's CA certificate is not valid yet";
   if (unix_of(crt.valid_to) < expect_.now)
     return depth == 0 ? "the peer's certificate has expired" : "the peer's CA certificate has expired";
+  if (expect_.denied != nullptr && expect_.denied->has_serial(serial_of(crt)))
+    return depth == 0 ? "the peer's certificate is revoked" : "the peer's CA certificate is revoked";
   return depth == 0 ? problem_of_leaf(crt) : problem_of_ca(crt, depth);
 }
 
@@ -150,6 +152,8 @@ const char* SvidCheck::problem_of_leaf(const mbedtls_x509_crt& crt) {
   auto id = SpiffeId::parse(uris.first);
   if (!id) return id.error().why;
   if (id->trust_domain != trust_domain_) return "the peer is of another trust domain";
+  if (expect_.denied != nullptr && expect_.denied->has_id(uris.first))
+    return "the peer's identity is revoked";
   if (!expect_.ids.empty() && std::ranges::find(expect_.ids, *id) == expect_.ids.end())
     return "the peer is not who was expected";
   id_ = std::move(*id);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "tls/certificate.h"
+#include "tls/deny_list.h"
 #include "tls/spiffe_id.h"
 #include "tls/trust_bundle.h"
 
@@ -23,6 +24,7 @@ struct Expectations {
   PeerRole role = PeerRole::server;
   // Who the peer may be; empty: anyone of the bundle's trust domain.
   std::vector<SpiffeId> ids;
+  const DenyList* denied = nullptr;  // null: nothing was revoked
 };
 
 // The id of the chain's leaf, if all of this holds:
@@ -30,6 +32,7 @@ struct Expectations {
 // - every certificate on it is valid at `now`; every CA may sign certificates and keeps its path length;
 // - the leaf has exactly one URI SAN, a canonical SPIFFE id of the bundle's trust domain; is no CA; may sign
 //   digitally but not certificates; carries the extended key usage of its role;
+// - neither the leaf's serial, its id, nor the serial of a CA on the path is denied;
 // - the id is one of those expected.
 // Errors: identity, naming the first thing that does not hold.
 Result<SpiffeId> verify_svid(const CertificateChain& chain, const TrustBundle& bundle,

@@ -99,11 +99,14 @@ run_node() {
   start "n$n" "$MESHD" run --state "$(state "$n")" "$@"
 }
 
-# mesh_up COUNT [RUN ARGUMENTS…]: server on n1, then nodes n2…; the file is WORK/mesh.yaml and must exist.
+# mesh_up COUNT [RUN ARGUMENTS…]: server on n1, then nodes n2…; the file is WORK/mesh.yaml and must exist. INIT holds
+# further arguments of `meshd init`.
+INIT=()
 mesh_up() {
   local count=$1 n
   shift
-  "$MESHD" init --state "$(state 1)" --config "$WORK/mesh.yaml" --name n1 --address 127.0.1.1 >"$WORK/init.log" 2>&1 ||
+  "$MESHD" init --state "$(state 1)" --config "$WORK/mesh.yaml" --name n1 --address 127.0.1.1 \
+    ${INIT[@]+"${INIT[@]}"} >"$WORK/init.log" 2>&1 ||
     { cat "$WORK/init.log" >&2; die "init"; }
   run_node 1 "$@"
   wait_until 30 "the server to be ready" node_ready 1

@@ -50,6 +50,35 @@ std::string tags_text(const Json& tags) {
   return out.empty() ? out : out + "}";
 }
 
+void add_balance(const Json& b, std::string& out) {
+  if (!b.is<JsonObject>()) return;
+  out += "    balance: " + text_of(b, "policy");
+  if (std::string key = text_of(b, "key"); !key.empty()) {
+    out += " by " + key;
+    if (std::string value = text_of(b, "value"); !value.empty())
+      out += " ('" + value + "' belongs to " + text_of(b, "endpoint") + ")";
+    if (std::string why = text_of(b, "why"); !why.empty()) out += "; " + why;
+  }
+  for (const char* limit : {"max_connections", "max_pending", "max_requests"})
+    if (int64_t most = int_of(b, limit); most != 0)
+      out += std::string(", ") + limit + " " + std::to_string(most);
+  out += "\n";
+  if (std::string panic = text_of(b, "panic"); !panic.empty()) out += "    panic: " + panic + "\n";
+}
+
+std::string group_text(const Json& c) {
+  std::string group = text_of(c, "group");
+  if (group.empty()) return group;
+  return ", group " + group + " (" + text_of(c, "group_share") + " of the requests)";
+}
+
+std::string load_text(const Json& c) {
+  std::string out;
+  if (int64_t active = int_of(c, "active"); active != 0) out += ", " + std::to_string(active) + " under way";
+  if (int64_t us = int_of(c, "latency_us"); us != 0) out += ", answers in " + std::to_string(us) + " us";
+  return out;
+}
+
 std::string text(const Json& e) {
   std::string out;
   if (member(e, "service").is<JsonObject>()) out += "service: " + named(member(e, "service")) + "\n";
@@ -67,11 +96,13 @@ std::string text(const Json& e) {
            (flag_of(arm, "sticky") ? ", by its key" : "") + "\n";
     add_policy(member(arm, "policy"), "    ", out);
     if (std::string id = text_of(arm, "identity"); !id.empty()) out += "    expects " + id + "\n";
+    add_balance(member(arm, "balance"), out);
     for (const Json& c : list_of(arm, "candidates"))
       out += "    " + text_of(c, "address") + ":" + std::to_string(int_of(c, "port")) +
              (text_of(c, "node").empty() ? " outside the mesh" : " on " + text_of(c, "node")) + ", weight " +
-             std::to_string(int_of(c, "weight")) + ", " + text_of(c, "state") +
-             (text_of(c, "why").empty() ? "" : ": " + text_of(c, "why")) + " (" + text_of(c, "at") + ")\n";
+             std::to_string(int_of(c, "weight")) + group_text(c) + ", " + text_of(c, "state") +
+             (text_of(c, "why").empty() ? "" : ": " + text_of(c, "why")) + load_text(c) + " (" +
+             text_of(c, "at") + ")\n";
   }
   add_policy(member(e, "policy"), "", out);
   std::string why = text_of(e, "why");

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "app/node.h"
-#include "control/explain.h"
+#include "control/explain_balance.h"
 
 namespace meshd {
 namespace {
@@ -27,13 +27,18 @@ Task<Result<Response>> show_list(const NodeStatus& status, std::string kind) {
   co_return json_response(200, *list);
 }
 
-Task<Result<Response>> show_explanation(const LiveConfig& live, const HealthView& health, Request& request) {
+Task<Result<Response>> show_explanation(const LiveConfig& live, const HealthView& health, DataLoops& loops,
+                                        std::string node, Request& request) {
   auto body = co_await json_body(request);
   if (!body) co_return api_error(body.error());
   auto question = read_question(*body);
   if (!question) co_return api_error(question.error());
   if (!live.snapshot()) co_return api_error(Detailed{Errc::not_found, "this node has no configuration yet"});
-  auto answer = explain(*live.snapshot(), health.down(), *question);
+  // The answer may come after the caller has gone: it is kept by who gives it.
+  auto looked = std::make_shared<Op<std::vector<EndpointViews>>>();
+  loops.look([looked](std::vector<EndpointViews> views) { looked->complete(std::move(views)); });
+  std::vector<EndpointViews> views = co_await *looked;
+  auto answer = explain(*live.snapshot(), Known{health.down(), views, node}, *question);
   if (!answer) co_return api_error(answer.error());
   co_return json_response(200, *answer);
 }
@@ -56,8 +61,9 @@ Task<Result<Response>> reopen(Node& node) {
 void Node::add_routes() {
   router_.add("GET", "/v1/status", [this](ApiCall&) { return show_status(*status_, server_.get()); });
   router_.add("GET", "/v1/get/{}", [this](ApiCall& call) { return show_list(*status_, call.parts.at(0)); });
-  router_.add("POST", "/v1/explain",
-              [this](ApiCall& call) { return show_explanation(*live_, *health_, call.request); });
+  router_.add("POST", "/v1/explain", [this](ApiCall& call) {
+    return show_explanation(*live_, *health_, *loops_, file_.node, call.request);
+  });
   router_.add("POST", "/v1/drain", [](ApiCall&) { return begin_drain(); });
   router_.add("POST", "/v1/logs/reopen", [this](ApiCall&) { return reopen(*this); });
 }

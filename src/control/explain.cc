@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/limits.h"
+#include "control/explain_balance.h"
 #include "control/node_status.h"
 #include "http/semantics.h"
 #include "snapshot/decide.h"
@@ -62,8 +63,8 @@ Outcome<Asked> parts_of(const Question& q) {
 
 class Explanation {
  public:
-  Explanation(const Snapshot& s, const DownEndpoints& down, const Asked& asked, PrincipalId from)
-      : s_(s), down_(down) {
+  Explanation(const Snapshot& s, const Known& known, const Asked& asked, PrincipalId from)
+      : s_(s), known_(known) {
     facts_.from = from;
     facts_.method = asked.method;
     facts_.path = asked.path;
@@ -217,7 +218,10 @@ class Explanation {
         o["identity"] = json(d.service->spiffe_id);
       }
       before += d.weight;
-      o["candidates"] = candidates(d);
+      if (d.service != nullptr) {
+        o["balance"] = explain_policy(d, facts_, known_);
+        o["candidates"] = explain_candidates(s_, d, known_);
+      }
       out.push_back(Json(std::move(o)));
     }
     return Json(std::move(out));
@@ -229,25 +233,8 @@ class Explanation {
     return Json(std::move(out));
   }
 
-  Json candidates(const Destination& d) {
-    JsonArray out;
-    for (const Endpoint* e : d.endpoints) {
-      JsonObject o;
-      if (!e->outside()) o["node"] = json(e->node);
-      o["address"] = json(e->address);
-      o["port"] = json(int64_t{e->port});
-      o["weight"] = json(int64_t{e->weight});
-      o["at"] = json(place(s_, e->at));
-      auto it = down_.find(e->id);
-      o["state"] = json(it == down_.end() ? "up" : "down");
-      if (it != down_.end()) o["why"] = json(it->second);
-      out.push_back(Json(std::move(o)));
-    }
-    return Json(std::move(out));
-  }
-
   const Snapshot& s_;
-  const DownEndpoints& down_;
+  const Known& known_;
   RequestFacts facts_;
   std::string host_;
 };
@@ -265,7 +252,7 @@ Outcome<Question> read_question(const Json& j) {
   return q;
 }
 
-Outcome<Json> explain(const Snapshot& snapshot, const DownEndpoints& down, const Question& question) {
+Outcome<Json> explain(const Snapshot& snapshot, const Known& known, const Question& question) {
   auto asked = parts_of(question);
   if (!asked) return fail(asked.error());
   PrincipalId from = kNobody;
@@ -276,7 +263,7 @@ Outcome<Json> explain(const Snapshot& snapshot, const DownEndpoints& down, const
                   "'" + question.from + "' is not a caller: write service/NAME, node/NAME or gateway");
     from = snapshot.principal(spiffe_id(snapshot.model.mesh.trust_domain, *caller));
   }
-  return Explanation(snapshot, down, *asked, from).json_of();
+  return Explanation(snapshot, known, *asked, from).json_of();
 }
 
 }  // namespace meshd

@@ -23,7 +23,9 @@ struct Question {
 // {"method","url","from","server_name","headers":[["name","value"],…]}. Errors: invalid_argument.
 Outcome<Question> read_question(const Json& j);
 
-// Runs decide() itself, once for each arm of the split. Errors: invalid_argument, naming what cannot be read.
-Outcome<Json> explain(const Snapshot& snapshot, const DownEndpoints& down, const Question& question);
+// Runs decide() itself, once for each arm of the split. `known`: what health checks and the data loops of this node have
+// learnt. Errors: invalid_argument, naming what cannot be read.
+struct Known;
+Outcome<Json> explain(const Snapshot& snapshot, const Known& known, const Question& question);
 
 }  // namespace meshd

@@ -256,7 +256,7 @@ Json NodeStatus::services() const {
       o["name"] = json(service->name);
       o["id"] = json(service->spiffe_id);
       o["protocol"] = json(name_of(service->protocol));
-      o["balance"] = json(name_of(service->balance));
+      o["balance"] = json(name_of(service->balance->policy));
       if (service->port) o["port"] = json(int64_t{service->port});
       if (service->listen) o["listen"] = json(int64_t{service->listen});
       o["at"] = json(place(*s, service->at));

@@ -95,6 +95,7 @@ struct Actions {
 struct Sticky {
   enum Key : uint8_t { none, header, cookie, query, source } key = none;
   std::string name;  // of the header, cookie or parameter
+  friend bool operator==(const Sticky&, const Sticky&) = default;
 };
 
 // Fields that a file may not touch: they carry the message itself, one hop, or what only the mesh may say.

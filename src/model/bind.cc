@@ -6,6 +6,7 @@
 
 #include "model/access_check.h"
 #include "model/bind_actions.h"
+#include "model/bind_balance.h"
 #include "model/bind_match.h"
 #include "model/bind_resilience.h"
 #include "model/reader.h"
@@ -71,14 +72,13 @@ class Binder {
     s.port = static_cast<uint16_t>(r.integer("port"));
     s.listen = static_cast<uint16_t>(r.integer("listen"));
     s.listen_at = r.at("listen");
-    s.balance =
-        r.below("balance").text("policy") == "round-robin" ? Balance::round_robin : Balance::least_request;
+    s.balance = bind_balance(r, s.protocol, findings_);
     if (const YamlNode* list = r.find("instances"))
       for (const YamlNode& item : list->items)
         if (item.kind == YamlNode::map) s.instances.push_back(instance(item));
     if (r.has("health")) s.health = health(r);
-    s.breaker = read_breaker(r);
-    s.limits = read_limits(r);
+    s.breaker = bind_breaker(r, findings_);
+    s.limits = bind_limits(r, s.protocol, findings_);
     return s;
   }
 
@@ -159,7 +159,7 @@ class Binder {
         out.to.push_back(
             {arm.at, a.words("tags"), static_cast<uint32_t>(a.integer("weight")), a.text("service")});
       }
-    out.sticky = bind_sticky(r, findings_);
+    out.sticky = bind_request_key(r, "sticky", findings_);
     out.actions = bind_actions(r, out.match, findings_);
     Reader timeout = r.below("timeout");
     if (timeout.has("request")) {

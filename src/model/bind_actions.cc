@@ -277,10 +277,10 @@ Actions bind_actions(const Reader& route, const Match& match, Findings& findings
   return ActionBinder(route, match, findings).actions();
 }
 
-Sticky bind_sticky(const Reader& route, Findings& findings) {
+Sticky bind_request_key(const Reader& parent, const std::string& name, Findings& findings) {
   Sticky out;
-  if (!route.has("sticky")) return out;
-  Reader r = route.below("sticky");
+  if (!parent.has(name)) return out;
+  Reader r = parent.below(name);
   int given = 0;
   for (auto [word, key] :
        {std::pair{"header", Sticky::header}, {"cookie", Sticky::cookie}, {"query", Sticky::query}}) {
@@ -294,8 +294,8 @@ Sticky bind_sticky(const Reader& route, Findings& findings) {
   }
   if (r.has("source") && r.flag("source")) ++given, out.key = Sticky::source;
   if (given != 1)
-    findings.error(md::missing_key, route.at("sticky"), 6,
-                   "sticky takes one of header, cookie, query, source: true");
+    findings.error(md::missing_key, parent.at(name), length(name),
+                   name + " takes one of header, cookie, query, source: true");
   return out;
 }
 

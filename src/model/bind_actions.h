@@ -10,6 +10,8 @@ namespace meshd::model {
 
 // `route` is the whole item; `match` its match, which a change of the path's prefix refers to.
 Actions bind_actions(const Reader& route, const Match& match, Findings& findings);
-Sticky bind_sticky(const Reader& route, Findings& findings);
+// What `word` (sticky, key) below `parent` looks at in a request: one of header, cookie, query, source. None where it is
+// missing.
+Sticky bind_request_key(const Reader& parent, const std::string& word, Findings& findings);
 
 }  // namespace meshd::model

@@ -31,13 +31,6 @@ Retries read_retries(const Reader& r, Retries base) {
   return out;
 }
 
-std::optional<Breaker> read_breaker(const Reader& service) {
-  if (!service.has("breaker")) return std::nullopt;
-  Reader r = service.below("breaker");
-  return Breaker{static_cast<uint32_t>(r.integer("consecutive_errors")), r.duration("eject"),
-                 r.permille("max_ejected")};
-}
-
 std::optional<RateLimit> read_rate_limit(const Reader& route) {
   Reader r = route.below("rate_limit");
   double rate = r.rate("rate");
@@ -50,12 +43,6 @@ std::optional<RateLimit> read_rate_limit(const Reader& route) {
   out.header = lower_case(key.text("header"));
   out.identity = key.flag("identity");
   return out;
-}
-
-EndpointLimits read_limits(const Reader& service) {
-  Reader r = service.below("limits");
-  auto given = [&r](std::string_view key) { return r.has(key) ? static_cast<uint32_t>(r.integer(key)) : 0; };
-  return {given("max_connections"), given("max_pending"), given("max_requests")};
 }
 
 }  // namespace meshd::model

@@ -58,11 +58,11 @@ TEST_CASE("the example file has nothing to complain about and reads as values") 
   CHECK(m.routes[0].match.headers.at(0).name == "x-canary");
   CHECK(m.routes[1].to.at(1).weight == 5);
   CHECK(m.routes[1].request_timeout == 3s);
-  CHECK(m.policy.default_at == SourcePos{54, 3});
+  CHECK(m.policy.default_at == SourcePos{58, 3});
   REQUIRE(m.policy.rules.size() == 5);
   CHECK(m.policy.rules[3].effect == Effect::deny);
   CHECK(m.policy.rules[3].paths.at(0) == "/debug/**");
-  CHECK(m.policy.rules[3].at == SourcePos{59, 7});
+  CHECK(m.policy.rules[3].at == SourcePos{63, 7});
   CHECK(m.policy.rules[4].mode == PolicyMode::audit);
   REQUIRE(m.tests.size() == 3);
   CHECK(m.tests[2].to.at("version") == "v2");
@@ -256,6 +256,83 @@ TEST_CASE("files that are not a map are refused") {
     CHECK_FALSE(p.model);
     CHECK(p.diagnostics.size() == 1);
   }
+}
+
+TEST_CASE("what does not fit together in balancing and limits is an error at its place") {
+  struct Case {
+    const char* service;
+    const char* want;
+  };
+  for (const Case& c : {
+           Case{"balance: { key: { header: x } }",
+                "MD1014 3:19 least-request looks at no key | policy: maglev, or ring-hash"},
+           Case{"balance: { policy: maglev }",
+                "MD1014 3:19 maglev needs a key | key: { header: NAME }, { cookie: NAME }, { query: NAME } "
+                "or { source: "
+                "true }"},
+           Case{"balance: { policy: ring-hash, key: {} }",
+                "MD1006 3:38 key takes one of header, cookie, query, source: true"},
+           Case{"balance: { policy: ring-hash, key: { header: x, query: y } }",
+                "MD1006 3:38 key takes one of header, cookie, query, source: true"},
+           Case{"balance: { policy: maglev, key: { header: x, ttl: 1h } }",
+                "MD1014 3:53 'ttl' is a cookie's | cookie: NAME"},
+           Case{"balance: { policy: maglev, key: { cookie: x, path: /a } }",
+                "MD1014 3:53 without ttl the cookie is not ours to set | ttl: 1h, or 0s for as long as the "
+                "browser runs"},
+           Case{"balance: { policy: maglev, key: { cookie: x, ttl: 1h, path: /a;b } }",
+                "MD1014 3:62 '/a;b' cannot be a cookie's path"},
+           Case{"balance: { policy: maglev, key: { cookie: 'a b' } }", "MD1013 3:50 'a b' is not a name"},
+           Case{"balance: { policy: maglev, key: { header: x }, slow_start: 5s }",
+                "MD1014 3:55 with maglev the key says where a request goes: nothing ramps | take it out, or "
+                "choose "
+                "another policy"},
+           Case{"protocol: tcp, balance: { policy: maglev, key: { header: x } }",
+                "MD1014 3:50 opaque tcp shows no header, cookie or query | key: { source: true }"},
+           Case{"balance: { prefer: [rack] }",
+                "MD1012 3:28 'rack' is not one of node or zone, in services.a.balance.prefer"},
+           Case{"protocol: tcp, limits: { max_requests: 5 }",
+                "MD1014 3:33 opaque tcp has connections, no requests | max_connections"},
+           Case{"protocol: grpc, limits: { max_connections: 5 }",
+                "MD1014 3:34 HTTP/2 requests share connections | max_requests"},
+           Case{"limits: { max_pending: 5 }",
+                "MD1014 3:18 without another limit nothing waits | max_connections or max_requests"},
+           Case{"protocol: tcp, limits: { max_connections: 1, max_pending: 5 }",
+                "MD1014 3:53 opaque connections do not wait"},
+           Case{"breaker: { success_rate: { below: 0% } }",
+                "MD1014 3:35 no rate is below 0% | such as below: 80%"},
+       }) {
+    auto p = parse_config(std::string("version: 1\nservices:\n  a: { ") + c.service + " }\n", "meshd.yaml");
+    CAPTURE(c.service);
+    CHECK_FALSE(p.model);
+    CHECK(all_of(p) == std::string(c.want) + "\n");
+  }
+}
+
+TEST_CASE("balancing, limits and breakers read as values") {
+  auto p = parse_config(
+      "services:\n"
+      "  a: { balance: { policy: ewma, prefer: zone, slow_start: 30s, panic: 50% }, breaker: { eject: 5s } "
+      "}\n"
+      "  b: { balance: { policy: maglev, key: { cookie: At, ttl: 1h } }, breaker: { success_rate: {} } }\n"
+      "  c: { balance: { policy: ring-hash, key: { header: X-User } }, limits: { max_connections: 3, "
+      "max_pending: 0 } }\n",
+      "meshd.yaml");
+  INFO(all_of(p));
+  REQUIRE(p.model);
+  const auto& s = p.model->services;
+  CHECK(
+      s[0].balance ==
+      Balance{.policy = BalancePolicy::ewma, .prefer_zone = true, .slow_start = 30s, .panic_permille = 500});
+  CHECK(s[0].breaker->consecutive_errors == 5);
+  CHECK(s[0].breaker->rate_below_permille == 0);
+  CHECK(s[1].balance.key.key == Sticky::cookie);
+  CHECK((s[1].balance.key.name == "At" && s[1].balance.key.issue && s[1].balance.key.ttl == 1h &&
+         s[1].balance.key.path == "/"));
+  CHECK(s[1].breaker->consecutive_errors == 0);
+  CHECK((s[1].breaker->rate_below_permille == 800 && s[1].breaker->rate_over == 10s &&
+         s[1].breaker->rate_requests_min == 20));
+  CHECK((s[2].balance.key.name == "x-user" && !s[2].balance.key.issue));
+  CHECK((s[2].limits.connections == 3 && s[2].limits.requests == 0 && s[2].limits.any()));
 }
 
 }  // namespace meshd::model

@@ -89,23 +89,53 @@ constexpr Key kKeys[] = {
     {"services.*.health.rise", integer, "2", "1..100", "Good checks in a row until it is taken back."},
     {"services.*.balance", map, "", "", "How an endpoint is chosen."},
     {"services.*.balance.policy", choice, "least-request",
-     "least-request|round-robin|random!|ewma!|ring-hash!|maglev!", "The method."},
+     "least-request|round-robin|random|ewma|ring-hash|maglev",
+     "The method. least-request: of two drawn by weight, the one with less under way. round-robin: in turn, "
+     "smoothly by weight. random: by weight. ewma: of two drawn by weight, the one that answers faster (peak "
+     "EWMA: average of the time to the response's head over 10 s, which a slower answer raises at once, "
+     "times "
+     "what is under way). ring-hash, maglev: the same key, the same endpoint."},
     {"services.*.balance.prefer", choices, "", "node|zone",
-     "Prefer endpoints on the same node, then in the same zone.", ignored},
-    {"services.*.balance.key", map, "", "", "What consistent policies hash.", refused},
+     "Endpoints on the calling node, then those in its zone, then the others. A group that has fewer usable "
+     "endpoints than 1/1.4 of its own passes the rest on, in proportion."},
+    {"services.*.balance.slow_start", duration, "0s", "0s..1h",
+     "How long an endpoint that is new, or usable again, takes from a tenth of its weight to all of it. Not "
+     "with ring-hash and maglev."},
+    {"services.*.balance.panic", percent, "0%", "",
+     "Where a smaller share of the endpoints is usable, all are used, whatever is known of them. 0%: only "
+     "where none is."},
+    {"services.*.balance.key", map, "", "",
+     "What ring-hash and maglev look at: one of header, cookie, query, source. A request without it goes as "
+     "with least-request. Where its endpoint is not usable, the next one in a fixed order takes it."},
     {"services.*.balance.key.header", text, "", "", "A request header."},
+    {"services.*.balance.key.cookie", text, "", "", "A cookie."},
+    {"services.*.balance.key.query", text, "", "", "A query parameter."},
+    {"services.*.balance.key.source", flag, "", "", "The address that the caller connects from (true)."},
+    {"services.*.balance.key.ttl", duration, "", "0s..8760h",
+     "Issue the cookie: it names the endpoint that answered, which keeps the session for as long as it is "
+     "usable, whatever comes and goes beside it. 0s: for as long as the browser runs."},
+    {"services.*.balance.key.path", path, "/", "", "Of the cookie that is issued."},
     {"services.*.breaker", map, "", "",
      "Takes an endpoint out when it fails. Without it none is taken out but by health checks."},
     {"services.*.breaker.consecutive_errors", integer, "5", "1..1000",
-     "Failures in a row: no connection, no answer, or a status of 500 and above."},
+     "Failures in a row: no connection, no answer, or a status of 500 and above. Not counted where "
+     "success_rate is given and this is not. Each data loop of a node counts its own requests."},
+    {"services.*.breaker.success_rate", map, "", "", "Takes an endpoint out by its share of good results."},
+    {"services.*.breaker.success_rate.below", percent, "80%", "", "The share that is too small."},
+    {"services.*.breaker.success_rate.over", duration, "10s", "1s..1h", "The time that is looked at."},
+    {"services.*.breaker.success_rate.min_requests", integer, "20", "1..1000000",
+     "With fewer requests in it nothing is concluded. Each data loop of a node counts its own."},
     {"services.*.breaker.eject", duration, "30s", "100ms..1h",
      "How long it is out; then one request tries it, and it is back or out for longer."},
     {"services.*.breaker.max_ejected", percent, "50%", "", "Share of endpoints that may be out."},
     {"services.*.limits", map, "", "",
-     "What one endpoint is given at most by one calling node; beyond, other endpoints, and then 503."},
-    {"services.*.limits.max_connections", integer, "", "1..1000000", "Open connections (HTTP/1).", ignored},
-    {"services.*.limits.max_pending", integer, "", "0..1000000", "Requests waiting for a connection.",
-     ignored},
+     "What one endpoint is given at most by one calling node, all its data loops together; beyond, other "
+     "endpoints, then a place in the queue, and then 503 at once."},
+    {"services.*.limits.max_connections", integer, "", "1..1000000",
+     "Connections in use: HTTP/1 requests at once, and opaque connections. Requests of HTTP/2 share "
+     "connections: max_requests."},
+    {"services.*.limits.max_pending", integer, "", "0..1000000",
+     "Requests that may wait for room, per endpoint, for at most their timeout. Default: none waits."},
     {"services.*.limits.max_requests", integer, "", "1..1000000", "Requests at once."},
 
     {"routes", list, "", "",

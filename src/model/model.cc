@@ -39,8 +39,16 @@ std::string_view name_of(Protocol protocol) {
   return "?";
 }
 
-std::string_view name_of(Balance balance) {
-  return balance == Balance::round_robin ? "round-robin" : "least-request";
+std::string_view name_of(BalancePolicy policy) {
+  switch (policy) {
+    case BalancePolicy::least_request: return "least-request";
+    case BalancePolicy::round_robin: return "round-robin";
+    case BalancePolicy::random: return "random";
+    case BalancePolicy::ewma: return "ewma";
+    case BalancePolicy::ring_hash: return "ring-hash";
+    case BalancePolicy::maglev: return "maglev";
+  }
+  return "?";
 }
 std::string_view name_of(Effect effect) { return effect == Effect::allow ? "allow" : "deny"; }
 std::string_view name_of(PolicyMode mode) { return mode == PolicyMode::audit ? "audit" : "enforce"; }

@@ -14,6 +14,7 @@
 
 #include "base/ids.h"
 #include "model/actions.h"
+#include "model/balance.h"
 #include "model/match.h"
 #include "model/resilience.h"
 
@@ -56,7 +57,6 @@ struct Defaults {
 // ---- services
 
 enum class Protocol : uint8_t { http, http2, grpc, tcp, detect };
-enum class Balance : uint8_t { least_request, round_robin };
 
 // One place where a service runs: a port on a node of the mesh, an identity without a port on a node,
 // or an address outside the mesh (then `node` is empty).
@@ -94,7 +94,7 @@ struct Service {
   SourcePos listen_at;
   std::vector<Instance> instances;
   std::optional<Health> health;
-  Balance balance = Balance::least_request;
+  Balance balance;
   std::optional<Breaker> breaker;
   EndpointLimits limits;
 };
@@ -201,7 +201,6 @@ struct NodeRef {
 std::vector<NodeRef> nodes_named(const Model& model);
 
 std::string_view name_of(Protocol protocol);
-std::string_view name_of(Balance balance);
 std::string_view name_of(Effect effect);
 std::string_view name_of(PolicyMode mode);
 

@@ -29,16 +29,21 @@ struct Retries {
 
 // Takes an endpoint out when it fails.
 struct Breaker {
-  uint32_t consecutive_errors = 5;
-  milliseconds eject{30'000};  // the first time; longer each time in a row
+  uint32_t consecutive_errors = 5;  // 0: failures in a row do not count
+  milliseconds eject{30'000};       // the first time; longer each time in a row
   uint32_t max_ejected_permille = 500;
+  uint32_t rate_below_permille =
+      0;  // share of good results below which it is taken out; 0: it does not count
+  milliseconds rate_over{10'000};
+  uint32_t rate_requests_min = 20;
 };
 
-// What one endpoint is given at most by one node; 0: no limit.
+// What one endpoint is given at most by all loops of one node together; 0: no limit.
 struct EndpointLimits {
-  uint32_t connections = 0;
-  uint32_t pending = 0;
+  uint32_t connections = 0;  // in use: HTTP/1 requests and opaque connections
+  uint32_t pending = 0;      // requests that wait for room; 0: none does
   uint32_t requests = 0;
+  bool any() const { return connections != 0 || requests != 0; }
   friend bool operator==(const EndpointLimits&, const EndpointLimits&) = default;
 };
 

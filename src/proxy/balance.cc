@@ -1,66 +1,184 @@
 // SPDX-License-Identifier: Apache-2.0
 // balance.cc: stage 5 of 8. Which endpoint takes this request?
-// Reads the decision's candidates and the loop's endpoint states. Writes nothing but the round-robin turn.
+// Reads the decision's candidates and key, and the loop's endpoint states. Writes nothing but the turns of round-robin.
 #include "proxy/balance.h"
+
+#include <algorithm>
+
+#include "proxy/turns.h"
+#include "snapshot/hash_key.h"
 
 namespace meshd {
 namespace {
 
-bool was_tried(const Tried& tried, const Endpoint* e) {
-  for (const Endpoint* t : tried)
-    if (t == e) return true;
-  return false;
-}
+using model::BalancePolicy;
+using Group = EndpointSet::Group;
+using Member = EndpointSet::Member;
 
-struct Choice {
-  const Endpoint* endpoint;
-  EndpointState* state;
-};
-using Choices = SmallVector<Choice, 16>;
+constexpr int kDraws = 4;
+// Places of a table that are looked at one after the other; beyond, all members are, in an order of the key's own.
+constexpr int kWalk = 128;
+// Virtual time begins anew long before it would run over.
+constexpr uint64_t kTimeMax = uint64_t{1} << 60;
 
-// Two distinct draws by weight; the one with less under way per unit of weight wins.
-const Endpoint* least_request(const Choices& choices, FastRandom& random) {
-  if (choices.size() == 1) return choices[0].endpoint;
-  auto n = static_cast<uint32_t>(choices.size());
-  uint32_t a = random.below(n);
-  uint32_t b = random.below(n - 1);
-  if (b >= a) ++b;
-  const Choice& x = choices[a];
-  const Choice& y = choices[b];
-  // (active + 1) / weight, compared without division.
-  uint64_t x_load = (uint64_t{x.state->active} + 1) * y.endpoint->weight;
-  uint64_t y_load = (uint64_t{y.state->active} + 1) * x.endpoint->weight;
-  return x_load <= y_load ? x.endpoint : y.endpoint;
-}
+class Picking {
+ public:
+  Picking(EndpointSet& set, const PickFor& ask, FastRandom& random, Instant now)
+      : set_(set), ask_(ask), random_(random), now_(now), policy_(set.balance().policy) {}
 
-const Endpoint* round_robin(const Choices& choices, uint32_t& turn) {
-  uint64_t total = 0;
-  for (const Choice& c : choices) total += c.endpoint->weight;
-  if (total == 0) return choices[turn++ % choices.size()].endpoint;  // all are weighted out: any is as good
-  uint64_t place = turn++ % total;
-  for (const Choice& c : choices) {
-    if (place < c.endpoint->weight) return c.endpoint;
-    place -= c.endpoint->weight;
+  Pick run() {
+    if (set_.panic()) return {from(set_.rest()), true, full_};
+    Group& first = choose_group();
+    Member* m = from(first);
+    for (uint32_t i = 0; m == nullptr && i < kNearness; ++i)
+      if (&set_.group(i) != &first) m = from(set_.group(i));
+    // Who is full is alive: its requests wait or fail, they are not sent to who is dead.
+    if (m == nullptr && !full_) m = from(set_.rest());
+    return {m, false, full_};
   }
-  return choices[0].endpoint;
-}
+
+ private:
+  Member& at(const Group& g, size_t i) { return set_.members()[g.members[i]]; }
+
+  bool eligible(const Member& m) {
+    for (const Endpoint* t : ask_.tried)
+      if (t == m.endpoint) return false;
+    const NodeLoad* load = m.state->node_load.get();
+    if (load == nullptr || !load->full(set_.limits(), ask_.own_connection)) return true;
+    full_ = true;
+    return false;
+  }
+
+  bool hashes() const { return ask_.key.table != nullptr && model::hashes(policy_); }
+
+  Group& choose_group() {
+    // What belongs to a key stays in one group.
+    double at = hashes() ? static_cast<double>(mix(ask_.key.hash) >> 11) * 0x1p-53 : 2;
+    for (uint32_t i = 0; i + 1 < kNearness; ++i) {
+      double share = set_.group(i).share;
+      if (share >= 1) return set_.group(i);
+      if (share <= 0) continue;
+      if (at > 1) at = random_.unit();
+      if (at < share) return set_.group(i);
+      at -= share;
+    }
+    return set_.group(kNearness - 1);
+  }
+
+  Member* from(Group& g) {
+    if (g.members.empty()) return nullptr;
+    if (hashes()) return by_key(g);
+    if (g.members.size() == 1) return eligible(at(g, 0)) ? &at(g, 0) : nullptr;
+    switch (policy_) {
+      case BalancePolicy::round_robin: return in_turn(g);
+      case BalancePolicy::random: return drawn(g);
+      default: return better_of_two(g);
+    }
+  }
+
+  // By weight.
+  size_t draw(const Group& g) {
+    double at = random_.unit() * g.total();
+    auto it = std::upper_bound(g.upto.begin(), g.upto.end(), at);
+    return std::min<size_t>(static_cast<size_t>(it - g.upto.begin()), g.upto.size() - 1);
+  }
+
+  Member* drawn(Group& g) {
+    for (int i = 0; i < kDraws; ++i)
+      if (Member& m = at(g, draw(g)); eligible(m)) return &m;
+    return best(g);
+  }
+
+  Member* better_of_two(Group& g) {
+    size_t a = draw(g), b = draw(g);
+    for (int i = 1; a == b && i < kDraws; ++i) b = draw(g);
+    if (a == b) b = (a + 1) % g.members.size();
+    Member &x = at(g, a), &y = at(g, b);
+    bool can_x = eligible(x), can_y = eligible(y);
+    if (can_x && can_y) return cost(x) <= cost(y) ? &x : &y;
+    if (can_x || can_y) return can_x ? &x : &y;
+    return best(g);
+  }
+
+  // Of all that are left the cheapest; of equals, and where cost does not count, a draw by weight.
+  Member* best(Group& g) {
+    Member* found = nullptr;
+    double least = 0, weights = 0;
+    bool by_cost = policy_ != BalancePolicy::random;
+    for (uint32_t i : g.members) {
+      Member& m = set_.members()[i];
+      if (!eligible(m)) continue;
+      double c = by_cost ? cost(m) : 0;
+      if (found == nullptr || c < least) {
+        found = &m, least = c, weights = m.weight;
+      } else if (c == least) {
+        weights += m.weight;
+        if (random_.unit() * weights < m.weight) found = &m;
+      }
+    }
+    return found;
+  }
+
+  // What is under way for each unit of weight, against the mean. The draw has seen the weights already: idle endpoints
+  // cost the same.
+  double cost(const Member& m) const {
+    double load = m.state->active * set_.mean_weight() / m.weight;
+    return policy_ == BalancePolicy::ewma ? m.state->latency.cost(load, now_) : load;
+  }
+
+  Member* in_turn(Group& g) {
+    if (g.time > kTimeMax) rebase(g);
+    for (size_t i = 0; i < g.turns.size(); ++i) {
+      std::ranges::pop_heap(g.turns, Later{set_.members()});
+      Member& m = set_.members()[g.turns.back()];
+      g.time = m.turn;
+      m.turn += stride(m.weight, set_.mean_weight());
+      std::ranges::push_heap(g.turns, Later{set_.members()});
+      if (eligible(m)) return &m;
+    }
+    // Who is heavy has several turns before the others have one.
+    return best(g);
+  }
+
+  void rebase(Group& g) {
+    for (uint32_t i : g.members) set_.members()[i].turn -= g.time;
+    g.time = 0;
+  }
+
+  Member* by_key(Group& g) {
+    auto is_of = [&](const Member& m) {
+      return &g == &set_.rest() ? set_.panic() || !m.usable : m.usable && &set_.group(m.group) == &g;
+    };
+    if (ask_.key.named != nullptr)
+      if (auto named = ask_.key.table->find(ask_.key.named->id))
+        if (Member& m = set_.members()[*named]; is_of(m) && eligible(m)) return &m;
+    const HashTable& table = *ask_.key.table;
+    uint32_t place = table.place(ask_.key.hash);
+    for (int i = 0; i < kWalk; ++i, place = table.next(place))
+      if (Member& m = set_.members()[table.owner(place)]; is_of(m) && eligible(m)) return &m;
+    Member* found = nullptr;
+    uint64_t highest = 0;
+    for (uint32_t i : g.members) {
+      Member& m = set_.members()[i];
+      uint64_t score = mix(ask_.key.hash ^ m.endpoint->id.value);
+      if ((found == nullptr || score > highest) && eligible(m)) found = &m, highest = score;
+    }
+    return found;
+  }
+
+  EndpointSet& set_;
+  const PickFor& ask_;
+  FastRandom& random_;
+  Instant now_;
+  BalancePolicy policy_;
+  bool full_ = false;
+};
 
 }  // namespace
 
-const Endpoint* balance(Endpoints candidates, model::Balance policy, EndpointStates& states,
-                        const Tried& tried, FastRandom& random, uint32_t& turn, Instant now,
-                        uint32_t active_max) {
-  Choices usable, rest;
-  for (const Endpoint* e : candidates) {
-    if (was_tried(tried, e)) continue;
-    EndpointState& s = states.of(e->id);
-    if (active_max != 0 && s.active >= active_max) continue;
-    (s.usable(now) ? usable : rest).push_back({e, &s});
-  }
-  const Choices& choices = usable.empty() ? rest : usable;
-  if (choices.empty()) return nullptr;
-  if (choices.size() == 1) return choices[0].endpoint;
-  return policy == model::Balance::round_robin ? round_robin(choices, turn) : least_request(choices, random);
+Pick pick(EndpointSet& set, const PickFor& ask, FastRandom& random, Instant now) {
+  set.refresh(now);
+  return Picking(set, ask, random, now).run();
 }
 
 }  // namespace meshd

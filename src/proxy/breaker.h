@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// breaker.h: takes an endpoint out after failures in a row, and lets one request try it again.
+// breaker.h: takes an endpoint out after failures in a row, or when too many of its last results are bad, and lets one
+// request try it again. Each loop judges by its own requests.
 #pragma once
 #include "proxy/endpoint_state.h"
 #include "snapshot/snapshot.h"

@@ -31,14 +31,14 @@ struct Started {
   DataPlane* plane = nullptr;
 };
 
-void work(const NodeSettings& settings, NodeTls tls, std::shared_ptr<RateBudgets> budgets, Loop& control,
+void work(const NodeSettings& settings, NodeTls tls, SharedByLoops shared, Loop& control,
           const DataLoops::AccessSink& access, std::promise<Started> started) {
   Loop loop;
   auto ship = [&control, &access](std::vector<AccessRecord> records) {
     // A control thread that cannot keep up loses log lines, never requests.
     control.post([&access, records = std::move(records)]() mutable { access(std::move(records)); });
   };
-  auto plane = std::make_unique<DataPlane>(loop, settings, std::move(tls), std::move(budgets), ship);
+  auto plane = std::make_unique<DataPlane>(loop, settings, std::move(tls), std::move(shared), ship);
   Outcome<> listening = plane->listen_mesh();
   bool ok = listening.has_value();
   started.set_value({std::move(listening), &loop, plane.get()});
@@ -62,7 +62,7 @@ struct DataLoops::Impl {
   AccessSink access;
   Loop& control = Loop::current();
   std::vector<std::unique_ptr<Worker>> workers;
-  std::shared_ptr<RateBudgets> budgets = std::make_shared<RateBudgets>();
+  SharedByLoops shared;
   SnapshotPtr snapshot;
   std::shared_ptr<const OwnerTable> owners;
   Timer refresh{[](void* self) { static_cast<Impl*>(self)->refresh_owners(); }, this};
@@ -107,7 +107,7 @@ Outcome<std::unique_ptr<DataLoops>> DataLoops::start(NodeSettings settings, Node
     std::future<Started> future = promise.get_future();
     auto worker = std::make_unique<Worker>();
     worker->thread = std::thread([&i, tls, promise = std::move(promise)]() mutable {
-      work(i.settings, std::move(tls), i.budgets, i.control, i.access, std::move(promise));
+      work(i.settings, std::move(tls), i.shared, i.control, i.access, std::move(promise));
     });
     Started started = future.get();
     worker->loop = started.loop;
@@ -164,6 +164,10 @@ void DataLoops::collect(std::function<void(MetricsCopy)> done) {
   impl_->ask_all<MetricsCopy>(
       [](DataPlane& p) { return p.metrics(); },
       [done = std::move(done)](std::vector<MetricsCopy> copies) { done(merge(copies)); });
+}
+
+void DataLoops::look(std::function<void(std::vector<EndpointViews>)> done) {
+  impl_->ask_all<EndpointViews>([](DataPlane& p) { return p.view(); }, std::move(done));
 }
 
 namespace {

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "net/address.h"
@@ -38,6 +39,17 @@ struct NodeTls {
 // Endpoints known to be down, with the reason ("http 503", "connect refused", "node n3 is away").
 using DownEndpoints = std::unordered_map<EndpointId, std::string>;
 
+// What one loop has learnt of an endpoint that it has sent something to.
+struct EndpointView {
+  uint32_t active = 0;      // under way
+  milliseconds ejected{0};  // by a breaker, for so long yet
+  milliseconds avoided{0};  // after a connect that failed, for so long yet
+  bool probing = false;     // one request tries it, after its ejection
+  nanoseconds latency{0};   // peak EWMA; 0: unknown
+  double part = 1;          // of its weight, in a slow start
+};
+using EndpointViews = std::unordered_map<EndpointId, EndpointView>;
+
 // An explicit listener or route that could not be put in place on this node, for the status.
 struct ListenProblem {
   std::string listener;
@@ -64,6 +76,9 @@ class DataLoops {
 
   // Collects every loop's metrics, merged; `done` runs on the control thread.
   void collect(std::function<void(MetricsCopy)> done);
+
+  // What each loop knows of the endpoints; `done` runs on the control thread.
+  void look(std::function<void(std::vector<EndpointViews>)> done);
 
   // Stops accepting, sends GOAWAY, lets requests finish for at most `deadline`; `done` runs on the control thread
   // when nothing is left or the deadline has passed.

@@ -39,8 +39,7 @@ bool same_port(const OutboundPort& a, const OutboundPort& b) {
 
 }  // namespace
 
-DataPlane::DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls,
-                     std::shared_ptr<RateBudgets> budgets,
+DataPlane::DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls, SharedByLoops shared,
                      std::function<void(std::vector<AccessRecord>)> ship)
     : loop_(loop),
       settings_(settings),
@@ -65,15 +64,26 @@ DataPlane::DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls,
            {"result"}})),
       ejections_(registry_.counters(
           {"meshd_ejections_total", "Endpoints taken out by a breaker, by called service.", {"service"}})),
+      panics_(registry_.counters({"meshd_balance_panic_total",
+                                  "Requests whose endpoint was picked among all, because too few are usable, "
+                                  "by called service.",
+                                  {"service"}})),
+      full_(registry_.counters({"meshd_limit_refused_total",
+                                "Requests and connections that found no room at any endpoint, by called "
+                                "service and by the limit that said so.",
+                                {"service", "limit"}})),
+      pending_(registry_.gauges(
+          {"meshd_pending_requests", "Requests that wait for room, by called service.", {"service"}})),
       buffered_(
           registry_.gauges({"meshd_buffered_bytes", "Bytes that connections hold in memory.", {}}).with({})),
       random_(seed()),
       peers_(settings.trust_domain),
+      shared_(std::move(shared)),
+      waits_(loop, shared_.bulkheads),
       inbound_(*this),
       upstreams_(settings.name, mesh_, inbound_) {
   if (settings_.buffers_max == 0) settings_.buffers_max = kLoopBuffersMax;
   shed_timer_.start(kShedInterval);
-  rate_budgets_ = std::move(budgets);
   mesh_.set_tls(tls_.client);
   outbound_group_.on_refused(
       [](void* self, const Error& why) { static_cast<DataPlane*>(self)->count_refused("outbound", why); },
@@ -109,6 +119,38 @@ std::vector<ListenProblem> DataPlane::swap(SnapshotPtr snapshot, std::shared_ptr
   upstreams_.retain(*fresh->shared);
   golden_.set_snapshot_revision(fresh->shared->revision.value);
   return listen_for(*fresh->shared);
+}
+
+EndpointSet& DataPlane::endpoints(const SnapshotRef& snapshot, const Destination& to) {
+  std::unique_ptr<EndpointSet>& set = snapshot->sets[&to];
+  if (!set) {
+    const NodeInfo* self = (*snapshot)->node(settings_.name);
+    Here here{settings_.name, self != nullptr ? std::string_view(self->zone) : std::string_view()};
+    set = std::make_unique<EndpointSet>(to.endpoints, *to.service->balance, to.service->limits, states_, here,
+                                        shared_.bulkheads.get(), random_.next());
+  }
+  return *set;
+}
+
+EndpointViews DataPlane::view() const {
+  EndpointViews out;
+  Instant now = loop_.now();
+  auto left = [now](Instant until) {
+    return until > now ? duration_cast<milliseconds>(until - now) : milliseconds(0);
+  };
+  for (const auto& service : (*snapshot_)->services)
+    for (const Endpoint& e : service->endpoints) {
+      const EndpointState* s = states_.find(e.id);
+      if (s == nullptr) continue;
+      EndpointView& v = out[e.id];
+      v.active = s->active;
+      v.probing = s->ejected_until.ns != 0 && s->probing;
+      v.ejected = left(s->ejected_until);
+      v.avoided = left(s->avoid_until);
+      v.latency = nanoseconds(static_cast<int64_t>(s->latency.value(now)));
+      if (s->was_usable) v.part = slow_start_part(s->usable_since, service->balance->slow_start, now);
+    }
+  return out;
 }
 
 void DataPlane::set_owners(std::shared_ptr<const OwnerTable> owners) {

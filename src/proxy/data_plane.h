@@ -24,15 +24,21 @@
 #include "proxy/retry.h"
 #include "proxy/shed.h"
 #include "proxy/upstreams.h"
+#include "proxy/wait_queue.h"
 #include "telemetry/golden.h"
 
 namespace meshd {
 
+// What all loops of a node share, besides what is sent to them.
+struct SharedByLoops {
+  std::shared_ptr<RateBudgets> budgets = std::make_shared<RateBudgets>();
+  std::shared_ptr<Bulkheads> bulkheads = std::make_shared<Bulkheads>();
+};
+
 class DataPlane final : TurnEnd {
  public:
   // `ship` takes access records off this loop.
-  // `budgets` are those of all loops.
-  DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls, std::shared_ptr<RateBudgets> budgets,
+  DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls, SharedByLoops shared,
             std::function<void(std::vector<AccessRecord>)> ship);
   DataPlane(const DataPlane&) = delete;
   DataPlane& operator=(const DataPlane&) = delete;
@@ -46,6 +52,7 @@ class DataPlane final : TurnEnd {
   void set_tls(NodeTls tls);
   void set_down(std::shared_ptr<const DownEndpoints> down) { states_.set_down(std::move(down)); }
   MetricsCopy metrics();
+  EndpointViews view() const;
   // Stops accepting and lets what is under way finish, at most `deadline`.
   Task<void> drain(milliseconds deadline);
   // Ends everything now.
@@ -63,10 +70,12 @@ class DataPlane final : TurnEnd {
   FastRandom& random() { return random_; }
   // Who was seen to speak first at a listener or instance of a service with `protocol: detect`.
   FirstSpeaker& first_speaker(const std::string& place) { return first_speakers_[place]; }
-  uint32_t& turn(const ServiceEntry& s) { return turns_[s.name]; }
+  // The endpoints of an arm of `snapshot`, with what this loop knows of them.
+  EndpointSet& endpoints(const SnapshotRef& snapshot, const Destination& to);
+  WaitQueues& waits() { return waits_; }
   // There is no room for another request.
   bool full() const { return pressure_of(buffered_bytes(), settings_.buffers_max) != Pressure::none; }
-  RateBudgets& rate_budgets() { return *rate_budgets_; }
+  RateBudgets& rate_budgets() { return *shared_.budgets; }
   RetryBudget& retry_budget(const ServiceEntry& s) { return retry_budgets_[s.name]; }
   ServerGroup& outbound_group() { return outbound_group_; }
   ServerGroup& inbound_group() { return inbound_group_; }
@@ -80,6 +89,11 @@ class DataPlane final : TurnEnd {
   size_t mirrors() const { return mirrors_; }
   void count_retry(std::string_view service) { retries_.with({service}).add(); }
   void count_ejection(std::string_view service) { ejections_.with({service}).add(); }
+  // A request was picked an endpoint among all, because too few are usable.
+  void count_panic(std::string_view service) { panics_.with({service}).add(); }
+  // A request found no room at any endpoint.
+  void count_full(std::string_view service, std::string_view limit) { full_.with({service, limit}).add(); }
+  Gauge& pending(std::string_view service) { return pending_.with({service}); }
   void count_refused(std::string_view direction, const Error& why);
   int64_t wall_ms() const;  // Unix time
 
@@ -106,15 +120,18 @@ class DataPlane final : TurnEnd {
   Family<Counter>& mirrored_;
   size_t mirrors_ = 0;
   Family<Counter>& ejections_;
+  Family<Counter>& panics_;
+  Family<Counter>& full_;
+  Family<Gauge>& pending_;
   Gauge& buffered_;
   Timer shed_timer_{&DataPlane::look_at_buffers, this};
   FastRandom random_;
   PeerTable peers_;
+  SharedByLoops shared_;
+  EndpointStates states_;  // before the snapshot, whose sets look at them
   SnapshotRef snapshot_;
-  EndpointStates states_;
-  std::unordered_map<std::string, uint32_t> turns_;
+  WaitQueues waits_;
   std::unordered_map<std::string, RetryBudget> retry_budgets_;
-  std::shared_ptr<RateBudgets> rate_budgets_;
   std::unordered_map<std::string, FirstSpeaker> first_speakers_;
   MeshClients mesh_;
   Inbound inbound_;

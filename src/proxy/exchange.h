@@ -46,7 +46,9 @@ struct Exchange {
   bool judged = false;   // policy has been asked
   // balance
   const Endpoint* endpoint = nullptr;
-  EndpointState* load = nullptr;  // while this exchange counts as active there
+  EndpointState* load = nullptr;  // while this exchange counts as active there (lease.h)
+  NodeLoad* node_load = nullptr;  // the same, where the service has limits
+  bool own_connection = false;    // of that
   // send, relay
   int status = 0;               // of the response head; 0: none was sent
   LocalPtr<ByteCount> content;  // of the request; null: it has none

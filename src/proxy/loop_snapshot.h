@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/local_ptr.h"
+#include "proxy/endpoint_set.h"
 #include "proxy/owner_table.h"
 #include "proxy/peer.h"
 #include "snapshot/decide.h"
@@ -19,6 +20,9 @@ struct LoopSnapshot : LocalCounted {
   std::shared_ptr<const OwnerTable> owners;  // local callers → workloads
   AccessFilter log_filter;                   // which requests are logged
   bool log_on = false;
+
+  // The endpoints of an arm, as this loop sees them; made by DataPlane::endpoints().
+  std::unordered_map<const Destination*, std::unique_ptr<EndpointSet>> sets;
 
   const Snapshot& operator*() const { return *shared; }
   const Snapshot* operator->() const { return shared.get(); }

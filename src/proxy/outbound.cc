@@ -18,12 +18,14 @@
 #include "proxy/data_plane.h"
 #include "proxy/detect.h"
 #include "proxy/identify.h"
+#include "proxy/lease.h"
 #include "proxy/opaque_exchange.h"
 #include "proxy/rate_limit.h"
 #include "proxy/relay.h"
 #include "proxy/route_action.h"
 #include "proxy/serve_http.h"
 #include "proxy/sniff.h"
+#include "proxy/sticky_cookie.h"
 #include "proxy/tries.h"
 
 namespace meshd {
@@ -62,17 +64,6 @@ const char* why_of(Errc reason) {
   }
 }
 
-void take(Exchange& x, const Endpoint& e) {
-  x.endpoint = &e;
-  x.load = &x.plane.states().of(e.id);
-  x.load->taken(x.plane.loop().now());
-}
-
-void give_back(Exchange& x) {
-  if (x.load != nullptr) x.load->left();
-  x.load = nullptr;
-}
-
 // Endpoints outside the mesh have no inbound side that judges.
 bool allowed_outside(Exchange& x, const RequestFacts& facts) {
   x.policy = authorize(**x.snapshot, *x.routing.to->service, facts);
@@ -82,6 +73,7 @@ bool allowed_outside(Exchange& x, const RequestFacts& facts) {
 
 // The route's last word on the response, then the way back.
 Response finish(ExchangePtr&& x, Response response) {
+  add_sticky_cookie(*x, response.head);
   change_response(*x, response.head);
   return relay_response(std::move(x), std::move(response));
 }
@@ -130,7 +122,10 @@ Task<Result<Response>> OutboundService::call(Request& request) {
   begin_mirror(*x);
 
   Tries tries(*x);
-  while (const Endpoint* e = tries.pick()) {
+  for (;;) {
+    const Endpoint* e = tries.pick();
+    if (e == nullptr && tries.may_wait()) e = co_await tries.wait();
+    if (e == nullptr) break;
     if (e->outside() && !allowed_outside(*x, facts)) {
       std::string place = policy_text(snapshot, x->policy);
       co_return refuse(std::move(x), {Errc::denied, Side::client, "denied by policy"}, std::move(place));
@@ -147,8 +142,9 @@ Task<Result<Response>> OutboundService::call(Request& request) {
     if (response && !x->error) co_return finish(std::move(x), std::move(*response));
     break;
   }
-  Error why = tries.last();
-  co_return refuse(std::move(x), why, "service=" + x->service->name);
+  Error why = x->error.value_or(tries.last());
+  std::string detail = x->detail.empty() ? "service=" + x->service->name : x->detail;
+  co_return refuse(std::move(x), why, std::move(detail));
 }
 
 namespace {
@@ -181,15 +177,21 @@ Task<Result<std::unique_ptr<ByteStream>>> OutboundBytes::open(std::string_view f
   Tried tried;
   Error last{Errc::no_endpoint, Side::upstream, why_of(Errc::no_endpoint)};
   while (tried.size() < kTriesMax) {
-    const Endpoint* e = balance(x.routing.candidates, x.routing.to->service->balance, plane_.states(), tried,
-                                plane_.random(), plane_.turn(*x.routing.to->service), plane_.loop().now());
-    if (e == nullptr) break;
+    Pick picked = pick_for(x, tried, true);
+    if (picked.member == nullptr) {
+      if (picked.full && tried.empty()) {
+        last = {Errc::overload, Side::upstream, "every endpoint has as many connections as its limit allows"};
+        refuse_full(x, "max_connections");
+      }
+      break;
+    }
+    const Endpoint* e = picked.member->endpoint;
+    if (!take(x, *e, true)) continue;
     tried.push_back(e);
     if (e->outside() && !allowed_outside(x, facts)) {
       x.detail = policy_text(snapshot, x.policy);
       co_return refused({Errc::denied, Side::client, "denied by policy"});
     }
-    take(x, *e);
     auto upstream = co_await plane_.upstreams().connect(*e, from_, connect_limit(snapshot));
     if (upstream) {
       x.load->reached();

@@ -3,6 +3,7 @@
 // Reads the whole exchange. The last stage.
 #include "proxy/data_plane.h"
 #include "proxy/exchange.h"
+#include "proxy/lease.h"
 
 namespace meshd {
 namespace {
@@ -67,8 +68,7 @@ void forget(Exchange& x) {
   x.recorded = true;
   x.deadline.stop();
   if (x.content) x.content->waiting = nullptr;
-  if (x.load != nullptr) x.load->left();
-  x.load = nullptr;
+  give_back(x);
 }
 
 void record(Exchange& x) {

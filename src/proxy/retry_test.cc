@@ -142,6 +142,49 @@ TEST_CASE("an endpoint is ejected after failures in a row, probed once, and back
   CHECK(states.of(EndpointId{4}).usable(at(10)));
 }
 
+TEST_CASE("an endpoint is ejected when too few of its last results are good, once there are enough of them") {
+  ServiceEntry service;
+  model::Breaker breaker{.consecutive_errors = 0,
+                         .eject = milliseconds(1000),
+                         .rate_below_permille = 800,
+                         .rate_over = milliseconds(10'000),
+                         .rate_requests_min = 20};
+  service.breaker = &breaker;
+  for (uint64_t i = 1; i <= 2; ++i) {
+    Endpoint e;
+    e.id = EndpointId{i};
+    e.service = &service;
+    service.endpoints.push_back(e);
+  }
+  EndpointStates states;
+  const Endpoint& e = service.endpoints[0];
+  EndpointState& s = states.of(e.id);
+  auto results = [&](int good, int bad, double when) {
+    bool out = false;
+    for (int i = 0; i < good; ++i) out |= note_result(states, e, false, at(when));
+    for (int i = 0; i < bad; ++i) out |= note_result(states, e, true, at(when));
+    return out;
+  };
+  CHECK_FALSE(results(0, 19, 0));    // all bad, but too few to conclude from
+  CHECK_FALSE(results(0, 19, 20));   // the first ones are too old
+  CHECK_FALSE(results(80, 19, 31));  // 80 of 99
+  CHECK_FALSE(results(4, 1, 31.6));
+  CHECK(results(0, 10, 31.7));  // below 80 %
+  CHECK_FALSE(s.usable(at(31.8)));
+  CHECK_FALSE(results(100, 0, 31.9));  // what was under way says nothing new
+  CHECK_FALSE(s.usable(at(31.9)));
+  CHECK(s.usable(at(32.8)));
+  s.taken(at(32.8));
+  CHECK_FALSE(s.usable(at(32.8)));
+  results(1, 0, 32.9);
+  s.left();
+  CHECK(s.usable(at(32.9)));
+  CHECK_FALSE(results(0, 18, 33));  // it begins anew
+  CHECK(results(0, 2, 33));
+  for (int i = 0; i < 30; ++i)
+    CHECK_FALSE(note_result(states, service.endpoints[1], true, at(33)));  // half are out
+}
+
 // Gives pieces as the test hands them over.
 struct Source final : Body {
   Op<Result<Chunk>> next;

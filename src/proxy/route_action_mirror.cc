@@ -77,8 +77,9 @@ class CopyInFlight final : ServerConnection {
 
 Task<void> send_copy(CopyPtr copy) {
   DataPlane& plane = copy->plane;
-  const Endpoint* e = balance(copy->to->endpoints, copy->to->service->balance, plane.states(), Tried(),
-                              plane.random(), plane.turn(*copy->to->service), plane.loop().now());
+  Pick picked =
+      pick(plane.endpoints(copy->snapshot, *copy->to), {Tried(), {}}, plane.random(), plane.loop().now());
+  const Endpoint* e = picked.member != nullptr ? picked.member->endpoint : nullptr;
   if (e == nullptr || !allowed_outside(*copy, *e) || plane.outbound_group().draining()) co_return;
   copy->sent = true;
   CopyInFlight in_flight(plane.outbound_group(), copy->limit);

@@ -30,7 +30,7 @@ struct Decided {
 
   explicit Decided(const std::string& action, std::string_view path = "/old/a?q=1",
                    std::string_view method = "GET", std::string_view match = "{ path: { prefix: /old } }")
-      : plane(*loop, settings(), {}, std::make_shared<RateBudgets>(), [](std::vector<AccessRecord>) {}),
+      : plane(*loop, settings(), {}, {}, [](std::vector<AccessRecord>) {}),
         snapshot(snapshot_of(
             "services: { web: { instances: [{ node: n1, port: 1 }] } }\nroutes: [{ name: r, service: "
             "web, match: " +

@@ -51,6 +51,7 @@ Tries::Tries(Exchange& x)
     : x_(x),
       policy_(*x.routing.route->retries),
       had_content_(x.request->body != nullptr),
+      own_connection_(upstream_version(*x.routing.to->service, x.request->head) == HttpVersion::http11),
       last_{Errc::no_endpoint, Side::upstream, "no endpoint to send the request to"} {
   if (policy_.max > 0 && had_content_) replay_ = LocalPtr(new Replay(std::move(x.request->body)));
   if (x.routing.route->per_try.count() > 0)
@@ -68,24 +69,61 @@ bool Tries::over() const {
   return x_.request->cancellation != nullptr && x_.request->cancellation->fired();
 }
 
+const Endpoint* Tries::pick_now() {
+  for (;;) {
+    Pick p = pick_for(x_, tried_, own_connection_);
+    full_ = p.full;
+    if (p.member == nullptr) return nullptr;
+    if (take(x_, *p.member->endpoint, own_connection_)) return p.member->endpoint;
+  }
+}
+
+void Tries::no_room(const char* limit) {
+  last_ = {Errc::overload, Side::upstream, "every endpoint has as much as its limits allow"};
+  refuse_full(x_, limit);
+}
+
 const Endpoint* Tries::pick() {
-  // The limit is the node's; each loop has its share.
   const ServiceEntry& to = *x_.routing.to->service;
-  uint32_t most = to.limits.requests;
-  if (most != 0) most = std::max(1u, most / x_.plane.settings().threads);
-  const Endpoint* e = balance(x_.routing.candidates, to.balance, x_.plane.states(), tried_, x_.plane.random(),
-                              x_.plane.turn(to), x_.plane.loop().now(), most);
-  if (e == nullptr && made_ == 0 && most != 0)
-    last_ = {Errc::overload, Side::upstream, "every endpoint has as many requests as its limit allows"};
+  // Who comes while others wait does so behind them.
+  full_ = to.limits.pending != 0 && made_ == 0 && x_.plane.waits().busy(to.name);
+  if (full_) return nullptr;
+  const Endpoint* e = pick_now();
+  if (e == nullptr && full_ && made_ == 0 && to.limits.pending == 0)
+    no_room(to.limits.requests != 0 ? "max_requests" : "max_connections");
   return e;
+}
+
+Task<const Endpoint*> Tries::wait() {
+  const ServiceEntry& to = *x_.routing.to->service;
+  size_t most = size_t{to.limits.pending} * x_.routing.candidates.size();
+  Waiting waiting(x_.plane.waits(), to.name, static_cast<uint32_t>(std::min<size_t>(most, UINT32_MAX)));
+  if (!waiting.admitted()) {
+    no_room("max_pending");
+    co_return nullptr;
+  }
+  Gauge& pending = x_.plane.pending(to.name);
+  pending.add();
+  Instant end = x_.plane.loop().now() + (x_.answer_within.count() > 0 ? x_.answer_within : kRequestTimeout);
+  const Endpoint* e = pick_now();
+  while (e == nullptr && full_ && !over()) {
+    auto left = std::chrono::ceil<milliseconds>(end - x_.plane.loop().now());
+    bool told = left.count() > 0 && co_await waiting.next(*x_.request, left);
+    if (!told) break;
+    if (!over()) e = pick_now();
+  }
+  pending.sub();
+  if (e != nullptr)
+    waiting.served();
+  else if (full_)
+    no_room("wait");
+  co_return e;
 }
 
 void Tries::begin(const Endpoint& e) {
   tried_.push_back(&e);
   ++made_;
-  x_.endpoint = &e;
-  x_.load = &x_.plane.states().of(e.id);
-  x_.load->taken(x_.plane.loop().now());
+  began_ = x_.plane.loop().now();
   if (replay_) x_.request->body = replay_->reader();
   if (x_.try_timer) x_.try_timer->begin();
 }
@@ -108,6 +146,8 @@ bool Tries::ended(const Result<Response>& response) {
   if (unreached(last_)) x_.load->failed(now);
   if (!blameless) {
     bool failed = !answered || response->head.status >= kFailure;
+    nanoseconds took = now - began_;
+    failed ? x_.load->latency.observe_failure(took, now) : x_.load->latency.observe(took, now);
     if (note_result(x_.plane.states(), *x_.endpoint, failed, now)) x_.plane.count_ejection(x_.service->name);
   }
   TryEnd end = end_of(response, last_);
@@ -120,7 +160,7 @@ Task<bool> Tries::another(const Result<Response>& response) {
   TryEnd end = end_of(response, last_);
   Again what = again(policy_, x_.request->head.method(), end);
   if (what == Again::no) co_return false;
-  bool elsewhere = pick() != nullptr;
+  bool elsewhere = pick_for(x_, tried_, own_connection_).member != nullptr;
   Instant now = x_.plane.loop().now();
   if (what == Again::later && !x_.plane.retry_budget(*x_.service).take(policy_.budget_permille, now))
     co_return false;
@@ -128,8 +168,7 @@ Task<bool> Tries::another(const Result<Response>& response) {
   milliseconds wait(0);
   if (what == Again::later || !elsewhere) wait = backoff(policy_, made_ - 1, end, x_.plane.random());
   if (!elsewhere) tried_ = Tried();
-  x_.load->left();
-  x_.load = nullptr;
+  give_back(x_);
   if (wait.count() == 0) co_return true;
   if (x_.try_timer) x_.try_timer->rest();
   bool wanted = co_await pause(*x_.request, wait);

@@ -6,6 +6,7 @@
 
 #include "proxy/balance.h"
 #include "proxy/exchange.h"
+#include "proxy/lease.h"
 #include "proxy/replay.h"
 #include "proxy/retry.h"
 
@@ -25,9 +26,13 @@ class Tries {
   Tries& operator=(const Tries&) = delete;
   ~Tries();
 
-  // An endpoint for the next try; null: there is none, or all had their try.
+  // An endpoint for the next try, where it counts as under way from now on; null: there is none, or all had their try,
+  // or are full.
   const Endpoint* pick();
-  // The try begins: it counts as active there, the content starts from its beginning.
+  // The same, after pick() gave nothing: waits for room where the service says that requests may.
+  Task<const Endpoint*> wait();
+  bool may_wait() const { return full_ && made_ == 0 && x_.routing.to->service->limits.pending != 0; }
+  // The try begins: the content starts from its beginning.
   void begin(const Endpoint& e);
   // It ended: the endpoint's state learns of it. True: this is the answer.
   bool ended(const Result<Response>& response);
@@ -38,6 +43,8 @@ class Tries {
 
  private:
   bool over() const;
+  const Endpoint* pick_now();
+  void no_room(const char* limit);
 
   Exchange& x_;
   const model::Retries& policy_;
@@ -45,6 +52,9 @@ class Tries {
   Tried tried_;
   LocalPtr<Replay> replay_;  // null: no content, or no retries
   bool had_content_;
+  bool own_connection_;  // of HTTP/1
+  bool full_ = false;    // there would be an endpoint, but for its limits
+  Instant began_{};      // the try
   Error last_;
 };
 

@@ -21,10 +21,14 @@ std::vector<Object> objects_of(std::string_view yaml) { return to_objects(model_
 
 // A file with every kind of match and principal.
 const char* kRich =
-    "services: { web: { protocol: http, port: 80, listen: 81, balance: { policy: round-robin }, health: { "
-    "tcp: {} },\n"
+    "services: { web: { protocol: http, port: 80, listen: 81, balance: { policy: round-robin, prefer: [node, "
+    "zone], slow_start: 1s, panic: 10% }, health: { "
+    "tcp: {} }, limits: { max_connections: 1, max_pending: 2, max_requests: 3 },\n"
+    "    breaker: { success_rate: { below: 70%, over: 5s, min_requests: 7 }, eject: 1s },\n"
     "    instances: [{ node: n1, port: 1, bind: \"::1\", user: u, cgroup: /c, unit: x, any_local: true, "
-    "tags: { a: b }, weight: 0 }] } }\n"
+    "tags: { a: b }, weight: 0 }] },\n"
+    "  x-cookie: { balance: { policy: maglev, key: { cookie: c, ttl: 1h, path: /x } }, breaker: {} },\n"
+    "  x-source: { protocol: tcp, balance: { policy: ring-hash, key: { source: true } } } }\n"
     "routes:\n"
     "  - { name: a, service: web, match: { path: { exact: /a }, methods: [GET], headers: { x: { prefix: p }, "
     "y: { absent: true }, z: { present: true }, w: { exact: \"é\\\"\" } } }, timeout: { request: 0s } }\n"

@@ -3,8 +3,10 @@
 //
 // Nothing here stops the rest: what does not resolve is written down in `quarantined` and can only deny.
 #include <algorithm>
+#include <map>
 #include <set>
 
+#include "snapshot/hash_key.h"
 #include "snapshot/identity.h"
 #include "snapshot/snapshot.h"
 
@@ -12,7 +14,7 @@ namespace meshd {
 
 EndpointId endpoint_id(std::string_view service, std::string_view node, std::string_view address,
                        uint16_t port) {
-  // FNV-1a over the parts with a separator that none of them holds, then a finalizer (splitmix64) to spread it.
+  // FNV-1a over the parts with a separator that none of them holds, mixed.
   uint64_t h = 0xcbf29ce484222325;
   auto add = [&h](std::string_view bytes) {
     for (char c : bytes) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3;
@@ -22,9 +24,7 @@ EndpointId endpoint_id(std::string_view service, std::string_view node, std::str
   add(node);
   add(address);
   add(std::to_string(port));
-  h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9;
-  h = (h ^ (h >> 27)) * 0x94d049bb133111eb;
-  return {h ^ (h >> 31)};
+  return {mix(h)};
 }
 
 class Compiler {
@@ -58,7 +58,7 @@ class Compiler {
       e.port = service.port;
       e.listen = service.listen;
       e.health = service.health ? &*service.health : nullptr;
-      e.balance = service.balance;
+      e.balance = &service.balance;
       e.breaker = service.breaker ? &*service.breaker : nullptr;
       e.limits = service.limits;
       e.at = service.at;
@@ -203,10 +203,20 @@ class Compiler {
     });
   }
 
+  // The table of the arm's endpoints, made once for all arms with the same.
+  std::shared_ptr<const HashTable> hashes(const Destination& d) {
+    if (!model::hashes(d.service->balance->policy)) return nullptr;
+    std::shared_ptr<const HashTable>& table = tables_[{d.service, d.endpoints}];
+    if (table) return table;
+    std::vector<HashTable::Entry> entries;
+    for (const Endpoint* p : d.endpoints) entries.push_back({p->id, p->weight});
+    return table = std::make_shared<const HashTable>(d.service->balance->policy, entries);
+  }
+
   // What does not resolve is written to `status`.
   Destination destination(const model::RouteTo& to, const ServiceEntry& of, std::string& status) {
     const ServiceEntry* e = to.service.empty() ? &of : s_->service(to.service);
-    Destination d{e, to.tags, to.weight, {}, to.at};
+    Destination d{.service = e, .tags = to.tags, .weight = to.weight, .at = to.at};
     if (e == nullptr) {
       status = "there is no service " + to.service;
       return d;
@@ -219,6 +229,7 @@ class Compiler {
       const auto& [key, value] = *to.tags.begin();
       status = "no instance of " + e->name + " has the tag " + key + ": " + value;
     }
+    d.hashes = hashes(d);
     return d;
   }
 
@@ -273,6 +284,8 @@ class Compiler {
   }
 
   std::shared_ptr<Snapshot> s_ = std::make_shared<Snapshot>();
+  std::map<std::pair<const ServiceEntry*, std::vector<const Endpoint*>>, std::shared_ptr<const HashTable>>
+      tables_;
 };
 
 SnapshotPtr compile(const model::Model& model, const std::vector<NodeInfo>& nodes, Revision revision) {

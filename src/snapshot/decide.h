@@ -71,12 +71,23 @@ Authorization authorize(const Snapshot& snapshot, const ServiceEntry& to, const 
 
 // ---- outbound
 
+// Where the request's key leads among the candidates.
+struct KeyPlace {
+  const HashTable* table =
+      nullptr;        // of the candidates; null: no policy that hashes, or no key in the request
+  uint64_t hash = 0;  // of the key
+  const Endpoint* named = nullptr;  // by a cookie that we issued: goes before what the table says
+};
+
+KeyPlace key_place(const Destination& to, const RequestFacts& facts);
+
 struct Routing {
   const Route* route = nullptr;     // null: no_route
   const Destination* to = nullptr;  // null without route, and where the route answers itself
   Endpoints candidates;             // of `to`; the proxy picks by health and load
-  milliseconds timeout{0};          // 0: none
-  Errc reason = Errc::no_route;     // ok, no_route, denied (quarantined route), no_endpoint
+  KeyPlace key;
+  milliseconds timeout{0};       // 0: none
+  Errc reason = Errc::no_route;  // ok, no_route, denied (quarantined route), no_endpoint
   bool ok() const { return reason == Errc::ok; }
 };
 Routing route_request(const ServiceEntry& to, const RequestFacts& facts);

@@ -11,7 +11,6 @@ namespace {
 
 using model::AccessLog;
 using model::AccessLogFormat;
-using model::Balance;
 using model::Effect;
 using model::Health;
 using model::HealthKind;
@@ -102,7 +101,7 @@ Json write_service(const Service& s) {
   if (s.health) o.value("health", write_health(*s.health, s.at));
   if (s.breaker) o.value("breaker", write_breaker(*s.breaker));
   if (s.limits != model::EndpointLimits()) o.value("limits", write_limits(s.limits));
-  o.text("balance", name_of(s.balance), name_of(Balance::least_request));
+  if (s.balance != model::Balance()) o.value("balance", write_balance(s.balance));
   return o.done();
 }
 
@@ -119,7 +118,7 @@ Service read_service(const Json& j, SourcePos at, ReadError& error) {
   if (in.has("health")) s.health = read_health(in.take("health"), in);
   if (in.has("breaker")) s.breaker = read_breaker(in.take("breaker"), error);
   if (in.has("limits")) s.limits = read_limits(in.take("limits"), error);
-  s.balance = in.choice("balance", Balance::least_request, 2);
+  if (in.has("balance")) s.balance = read_balance(in.take("balance"), error);
   return s;
 }
 

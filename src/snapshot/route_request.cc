@@ -3,6 +3,10 @@
 // Reads facts.method, path, headers, random. Next: the proxy's balancer, with live state.
 #include "snapshot/decide.h"
 
+#include <charconv>
+
+#include "snapshot/hash_key.h"
+
 namespace meshd {
 
 const Destination* pick_split(const Route& route, uint64_t random) {
@@ -14,6 +18,32 @@ const Destination* pick_split(const Route& route, uint64_t random) {
     at -= d.weight;
   }
   return nullptr;
+}
+
+namespace {
+
+// The endpoint that a cookie of ours names: 16 hexadecimal digits.
+const Endpoint* named_by(std::string_view cookie, const Destination& to) {
+  EndpointId id;
+  auto [end, error] = std::from_chars(cookie.data(), cookie.data() + cookie.size(), id.value, 16);
+  if (cookie.size() != 16 || error != std::errc() || end != cookie.data() + cookie.size()) return nullptr;
+  auto at = to.hashes->find(id);
+  return at ? to.endpoints[*at] : nullptr;
+}
+
+}  // namespace
+
+KeyPlace key_place(const Destination& to, const RequestFacts& facts) {
+  KeyPlace out;
+  if (!to.hashes || to.endpoints.empty()) return out;
+  const model::BalanceKey& key = to.service->balance->key;
+  auto value = request_key(key, facts);
+  if (!value || value->empty()) return out;
+  out.table = to.hashes.get();
+  // The service's name keeps two services from choosing alike.
+  out.hash = hash_of(to.service->name, *value);
+  if (key.issue) out.named = named_by(*value, to);
+  return out;
 }
 
 Routing route_request(const ServiceEntry& to, const RequestFacts& facts) {
@@ -31,7 +61,10 @@ Routing route_request(const ServiceEntry& to, const RequestFacts& facts) {
     return out;
   }
   out.to = pick_split(*out.route, spread(*out.route, facts));
-  if (out.to) out.candidates = out.to->endpoints;
+  if (out.to) {
+    out.candidates = out.to->endpoints;
+    out.key = key_place(*out.to, facts);
+  }
   out.reason = out.candidates.empty() ? Errc::no_endpoint : Errc::ok;
   return out;
 }

@@ -15,6 +15,7 @@
 
 #include "base/ids.h"
 #include "model/model.h"
+#include "snapshot/hash_table.h"
 #include "snapshot/route_match.h"
 #include "snapshot/route_table.h"
 #include "snapshot/rule_table.h"
@@ -62,7 +63,8 @@ struct Destination {
   const ServiceEntry* service = nullptr;  // whose instances; null: there is none of that name
   model::Tags tags;
   uint32_t weight = 1;
-  std::vector<const Endpoint*> endpoints;  // usable ones, in file order
+  std::vector<const Endpoint*> endpoints;   // usable ones, in file order
+  std::shared_ptr<const HashTable> hashes;  // of these, where the service's policy hashes a key; else null
   SourcePos at;
 };
 
@@ -103,9 +105,9 @@ struct ServiceEntry {
   std::string spiffe_id;  // what the far side must prove
   model::Protocol protocol = model::Protocol::http;
   uint16_t port = 0;
-  uint16_t listen = 0;                    // explicit listener on every node; 0: none
-  const model::Health* health = nullptr;  // null: endpoints count as healthy until they fail
-  model::Balance balance = model::Balance::least_request;
+  uint16_t listen = 0;                      // explicit listener on every node; 0: none
+  const model::Health* health = nullptr;    // null: endpoints count as healthy until they fail
+  const model::Balance* balance = nullptr;  // of the snapshot's model; never null there
   const model::Breaker* breaker = nullptr;  // null: none
   model::EndpointLimits limits;
   std::vector<Endpoint> endpoints;  // all, also quarantined ones

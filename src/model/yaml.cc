@@ -82,6 +82,18 @@ struct DiagFree {
   void operator()(fy_diag* d) const { fy_diag_destroy(d); }
 };
 
+// Piece by piece: fy_token_get_text of 0.7 leaks for quoted texts with many escapes.
+std::string text_of(fy_token* token) {
+  std::unique_ptr<fy_token_iter, decltype(&fy_token_iter_destroy)> pieces(fy_token_iter_create(token),
+                                                                          &fy_token_iter_destroy);
+  std::string text;
+  const fy_iter_chunk* piece = nullptr;
+  int error = 0;
+  while (pieces && (piece = fy_token_iter_chunk_next(pieces.get(), piece, &error)) != nullptr)
+    text.append(piece->str, piece->len);
+  return text;
+}
+
 class Builder {
  public:
   Builder(std::string_view text, Findings& findings) : text_(text), findings_(findings) {}
@@ -200,9 +212,7 @@ class Builder {
 
   void scalar(fy_event* event, YamlNode& out) {
     fy_token* token = event->scalar.value;
-    size_t size = 0;
-    const char* data = token ? fy_token_get_text(token, &size) : nullptr;
-    if (data) out.text.assign(data, size);
+    if (token) out.text = text_of(token);
     out.quoted = token && fy_scalar_token_get_style(token) != FYSS_PLAIN;
     const fy_mark* end = fy_event_end_mark(event);
     if (end && static_cast<uint32_t>(end->line + 1) == out.at.line &&

@@ -25,9 +25,9 @@ uint32_t special_of(std::string_view name) {
 }
 
 bool has_upper(std::string_view text) {
-  for (char c : text)
-    if (c >= 'A' && c <= 'Z') return true;
-  return false;
+  bool upper = false;
+  for (char c : text) upper |= c >= 'A' && c <= 'Z';
+  return upper;
 }
 
 }  // namespace
@@ -35,11 +35,11 @@ bool has_upper(std::string_view text) {
 Result<uint32_t> scan_fields(const Fields& fields, HttpVersion version, Side side) {
   // The parsers keep the exact limits of where they stand.
   if (fields.size() > kHeadFieldsMax + kHopFields) return fail(Errc::head_too_large, side, "too many fields");
-  if (fields.bytes() > kHeadBytesMax + kHopBytes)
-    return fail(Errc::head_too_large, side, "the fields are too long together");
+  size_t bytes = 0;
   uint32_t seen = 0;
   for (size_t i = 0; i < fields.size(); ++i) {
     Field f = fields[i];
+    bytes += f.name.size() + f.value.size();
     if (f.name.size() > kFieldNameMax) return fail(Errc::head_too_large, side, "a field name is too long");
     if (!is_token(f.name)) return fail(Errc::protocol, side, "a field name is not a token");
     if (!is_field_value(f.value)) return fail(Errc::protocol, side, "a control character in a field value");
@@ -50,6 +50,8 @@ Result<uint32_t> scan_fields(const Fields& fields, HttpVersion version, Side sid
       return fail(Errc::protocol, side, "white space round a field value in HTTP/2");
     seen |= special_of(f.name);
   }
+  if (bytes > kHeadBytesMax + kHopBytes)
+    return fail(Errc::head_too_large, side, "the fields are too long together");
   // RFC 9113 section 8.2.2.
   constexpr uint32_t kConnectionSpecific =
       kHasConnection | kHasTransferEncoding | kHasUpgrade | kHasKeepAlive | kHasProxyConnection;

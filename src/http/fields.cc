@@ -2,9 +2,12 @@
 #include "http/fields.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace meshd {
 namespace {
+
+constexpr size_t kUsualHead = 1024;  // most heads fit: one allocation each
 
 unsigned char lower(char c) {
   auto u = static_cast<unsigned char>(c);
@@ -13,69 +16,77 @@ unsigned char lower(char c) {
 
 }  // namespace
 
-bool same_name(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i)
+bool same_letters(const char* a, const char* b, size_t size) {
+  // Eight at a time while they are the same bytes, as names nearly always are, or differ in more than case.
+  for (; size >= 8; a += 8, b += 8, size -= 8) {
+    uint64_t x, y;
+    memcpy(&x, a, 8);
+    memcpy(&y, b, 8);
+    if (x == y) continue;
+    if (((x ^ y) & ~uint64_t{0x2020202020202020}) != 0) return false;
+    for (size_t i = 0; i < 8; ++i)
+      if (lower(a[i]) != lower(b[i])) return false;
+  }
+  for (size_t i = 0; i < size; ++i)
     if (lower(a[i]) != lower(b[i])) return false;
   return true;
 }
 
 Fields::Slice Fields::keep(std::string_view text) {
-  if (text_.capacity() == 0) text_.reserve(1024);  // most heads fit: one allocation each
-  Slice s{static_cast<uint32_t>(text_.size()), static_cast<uint32_t>(text.size())};
-  if (text_.capacity() - text_.size() >= text.size()) {
-    text_.append(text);
-  } else {
-    std::string own(text);  // it may point into text_, which moves
-    text_.append(own);
-  }
+  auto size = static_cast<uint32_t>(text.size());
+  if (size == 0) return {};
+  if (holds(text)) return {static_cast<uint32_t>(text.data() - text_.data()), size};
+  if (text_.capacity() < kUsualHead) text_.reserve(kUsualHead);
+  Slice s{static_cast<uint32_t>(text_.size()), size};
+  text_.append(text);
   return s;
+}
+
+std::string_view Fields::adopt(std::string_view text) {
+  clear();
+  // With room for what nodes add on the way.
+  text_.reserve(std::max(kUsualHead, text.size() + text.size() / 2));
+  text_.assign(text);
+  return text_;
+}
+
+size_t Fields::bytes() const {
+  size_t n = 0;
+  for (const Slot& s : slots_) n += s.name.size + s.value.size;
+  return n;
 }
 
 std::optional<std::string_view> Fields::find(std::string_view name) const {
   for (const Slot& s : slots_)
-    if (s.name.size == name.size() && same_name(view(s.name), name)) return view(s.value);
+    if (same_name(view(s.name), name)) return view(s.value);
   return std::nullopt;
 }
 
 size_t Fields::count(std::string_view name) const {
   size_t n = 0;
-  for (const Slot& s : slots_) n += s.name.size == name.size() && same_name(view(s.name), name);
+  for (const Slot& s : slots_) n += same_name(view(s.name), name);
   return n;
 }
 
 void Fields::add(std::string_view name, std::string_view value) {
-  // Room for both first: keeping the name must not move the buffer under a value that points into it.
-  if (text_.capacity() - text_.size() < name.size() + value.size()) {
-    std::string own_name(name);
-    std::string own_value(value);
-    text_.reserve(std::max<size_t>(1024, (text_.size() + name.size() + value.size()) * 2));
-    Slice n = keep(own_name);
-    Slice v = keep(own_value);
-    slots_.push_back({n, v});
-    return;
-  }
+  // A value that lies in the buffer is noted first: keeping the name may move it.
+  bool held = holds(value);
+  Slice v = held ? keep(value) : Slice{};
   Slice n = keep(name);
-  Slice v = keep(value);
-  slots_.push_back({n, v});
+  slots_.push_back({n, held ? v : keep(value)});
 }
 
 void Fields::set(std::string_view name, std::string_view value) {
-  std::string own_name(name);
-  std::string own_value(value);
-  remove(own_name);
-  add(own_name, own_value);
+  remove(name);
+  add(name, value);
 }
 
 size_t Fields::remove(std::string_view name) {
-  size_t kept = 0;
-  size_t before = slots_.size();
-  for (size_t i = 0; i < before; ++i) {
-    if (slots_[i].name.size == name.size() && same_name(view(slots_[i].name), name)) continue;
-    slots_[kept++] = slots_[i];
-  }
-  while (slots_.size() > kept) slots_.pop_back();
-  return before - kept;
+  auto named = [&](const Slot& s) { return same_name(view(s.name), name); };
+  Slot* kept = std::remove_if(slots_.begin(), slots_.end(), named);
+  auto removed = static_cast<size_t>(slots_.end() - kept);
+  for (size_t i = 0; i < removed; ++i) slots_.pop_back();
+  return removed;
 }
 
 void Fields::clear() {

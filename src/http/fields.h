@@ -15,21 +15,29 @@ struct Field {
   std::string_view value;  // without surrounding white space
 };
 
+// Two texts of one size, ASCII case-insensitive.
+bool same_letters(const char* a, const char* b, size_t size);
 // ASCII case-insensitive.
-bool same_name(std::string_view a, std::string_view b);
+inline bool same_name(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && same_letters(a.data(), b.data(), a.size());
+}
 
 // Fields keep their order and the case of their names. Views stay valid until the next change.
+// The buffer only grows: what is removed stays in it until clear().
 class Fields {
  public:
   size_t size() const { return slots_.size(); }
   bool empty() const { return slots_.empty(); }
   Field operator[](size_t i) const { return {view(slots_[i].name), view(slots_[i].value)}; }
   // Bytes of all names and values.
-  size_t bytes() const { return text_.size(); }
+  size_t bytes() const;
 
   // Value of the first field of that name.
   std::optional<std::string_view> find(std::string_view name) const;
   size_t count(std::string_view name) const;
+  // Begins anew with a copy of `text`, a whole head, which it gives: fields whose name and value are parts of it are
+  // added without a copy of their own.
+  std::string_view adopt(std::string_view text);
   // `name` and `value` may point into this object.
   void add(std::string_view name, std::string_view value);
   // Replaces all fields of that name by one.
@@ -44,13 +52,16 @@ class Fields {
     uint32_t size = 0;
   };
   std::string_view view(Slice s) const { return std::string_view(text_).substr(s.offset, s.size); }
-  // Appends a copy of `text` to the buffer.
+  // Where `text` lies in the buffer; it is appended unless it is there already.
   Slice keep(std::string_view text);
 
  private:
   struct Slot {
     Slice name, value;
   };
+  bool holds(std::string_view part) const {
+    return part.data() >= text_.data() && part.data() + part.size() <= text_.data() + text_.size();
+  }
   std::string text_;
   SmallVector<Slot, 16> slots_;
 };

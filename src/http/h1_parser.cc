@@ -229,6 +229,7 @@ Result<> H1HeadParser::read_head(std::string_view text, Head& head) {
   // A line begins with no white space (check_line), so trimming both ends is trimming the right one.
   std::string trimmed;
   if (std::exchange(trailing_space_, false)) text = trimmed = trim_lines(text);
+  text = head.adopt(text);
   auto start = split_start_line(text.substr(0, text.find('\r')));
   if (!start) return fail(start.error());
   head.version = start->version;

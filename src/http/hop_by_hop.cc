@@ -28,6 +28,8 @@ bool any_of(const std::array<std::string_view, N>& names, std::string_view name)
 }
 
 bool is_mesh_field(std::string_view name) {
+  // Few names begin like these.
+  if (name.empty() || ((name[0] | 0x20) != 'x' && (name[0] | 0x20) != 'l')) return false;
   return starts_with(name, "x-meshd-") || starts_with(name, "x-envoy-") || starts_with(name, "l5d-") ||
          same_name(name, "x-forwarded-client-cert");
 }
@@ -99,7 +101,7 @@ Result<> remove_hop_by_hop(Fields& fields, uint32_t seen, HttpVersion version, S
 void remove_mesh_fields(Fields& fields) {
   for (size_t i = fields.size(); i-- > 0;) {
     if (!is_mesh_field(fields[i].name)) continue;
-    fields.remove(std::string(fields[i].name));
+    fields.remove(fields[i].name);
     i = std::min(i, fields.size());
   }
 }
@@ -134,7 +136,7 @@ Result<> check_trailers(Fields& trailers, Side side) {
   remove_mesh_fields(trailers);
   for (size_t i = trailers.size(); i-- > 0;) {
     if (!starts_with(trailers[i].name, "x-forwarded-")) continue;
-    trailers.remove(std::string(trailers[i].name));
+    trailers.remove(trailers[i].name);
     i = std::min(i, trailers.size());
   }
   return {};

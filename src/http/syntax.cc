@@ -27,12 +27,15 @@ bool is_token(std::string_view text) {
 }
 
 // obs-text (0x80 and above) passes: it is opaque to us, and real fields carry UTF-8.
+// Without a way out of the loop it looks at sixteen at a time.
 bool is_field_value(std::string_view text) {
+  uint8_t bad = 0;
   for (char c : text) {
-    auto u = static_cast<unsigned char>(c);
-    if ((u < 0x20 && u != '\t') || u == 0x7f) return false;
+    auto u = static_cast<uint8_t>(c);
+    bad |= static_cast<uint8_t>(u < 0x20) & static_cast<uint8_t>(u != '\t');
+    bad |= static_cast<uint8_t>(u == 0x7f);
   }
-  return true;
+  return bad == 0;
 }
 
 std::string_view trim_ows(std::string_view text) {

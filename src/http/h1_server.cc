@@ -51,7 +51,7 @@ class H1ServerConnection final : public H1Link, public InterimSink {
   Task<Next> run_tunnel();
   Task<Next> refuse(Error why);
   Task<Next> answer_error(Error why);
-  Task<void> part();
+  Task<void> part(bool client_over);
   Framing answer_framing();
   void open_request();
 
@@ -332,9 +332,10 @@ auto H1ServerConnection::answer_error(Error why) -> Task<Next> {
 
 // Sends our end and reads on for a while: a reset caused by bytes nobody reads would take away what the client
 // has not read yet (RFC 9112 section 9.6).
-Task<void> H1ServerConnection::part() {
+Task<void> H1ServerConnection::part(bool client_over) {
   auto finished = co_await stream().finish();
   if (!finished) co_return;
+  if (client_over) co_return;
   head_timer_.start(kLinger);
   size_t thrown = 0;
   while (thrown < kDiscardMax) {
@@ -348,6 +349,7 @@ Task<void> H1ServerConnection::part() {
 
 Task<void> H1ServerConnection::serve() {
   Next next = Next::request;
+  bool client_over = false;  // it said that this request is its last, and sent nothing after it
   for (int turn = 0; next == Next::request; ++turn) {
     if (turn >= kPipelinedPerTurn) {
       turn = 0;
@@ -357,8 +359,9 @@ Task<void> H1ServerConnection::serve() {
     if (next != Next::request) break;
     open_request();
     next = co_await answer();
+    client_over = !framing_.keep_alive && message_ended() && bytes().empty();
   }
-  if (next == Next::part) co_await part();
+  if (next == Next::part) co_await part(client_over);
   close({Errc::cancelled, Side::self, "the connection has ended"});
 }
 

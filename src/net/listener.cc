@@ -40,6 +40,7 @@ Outcome<int> bind_socket(const SocketAddress& at, bool share_port) {
   if (at.family() != AF_UNIX) {
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (share_port) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    set_tcp_options(fd);
   }
   int status = bind(fd, at.sa(), at.size());
   if (status != 0 && errno == EADDRINUSE && at.family() == AF_UNIX && remove_stale_socket(at))
@@ -65,7 +66,8 @@ struct Listener::Impl {
   int fd = -1;
   Accept accept;
   SocketAddress local;
-  bool owned = true;  // false once the Listener is gone
+  bool any_address = false;  // each connection has a local address of its own
+  bool owned = true;         // false once the Listener is gone
   bool closing = false;
   bool closed = false;     // libuv has let go of poll
   bool exhausted = false;  // said so in the log already
@@ -80,10 +82,13 @@ struct Listener::Impl {
 
 void Listener::Impl::accept_some() {
   for (int i = 0; i < kAcceptsPerEvent && !closing; ++i) {
-    int connection = accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    sockaddr_storage from{};
+    socklen_t size = sizeof from;
+    int connection = accept4(fd, reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (connection >= 0) {
       exhausted = false;
-      auto stream = TcpStream::adopt(connection);
+      auto peer = SocketAddress::from_sockaddr(reinterpret_cast<sockaddr*>(&from), size);
+      auto stream = any_address ? TcpStream::adopt(connection) : TcpStream::accepted(connection, local, peer);
       if (stream) accept(std::move(*stream));
       continue;
     }
@@ -113,6 +118,7 @@ Outcome<std::unique_ptr<Listener>> Listener::open(const SocketAddress& at, Accep
   socklen_t size = sizeof name;
   getsockname(*fd, reinterpret_cast<sockaddr*>(&name), &size);
   i->local = SocketAddress::from_sockaddr(reinterpret_cast<sockaddr*>(&name), size);
+  i->any_address = i->local.ip() == "0.0.0.0" || i->local.ip() == "::";
   uv_poll_init(Loop::current().uv(), &i->poll, *fd);
   i->poll.data = i;
   i->listen_on();

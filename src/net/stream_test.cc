@@ -9,6 +9,9 @@
 #include "net/socket_owner.h"
 #include "net/tcp_stream.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace meshd {
@@ -173,6 +176,25 @@ TEST_CASE("a stream whose other end was closed with a reset reads a reset") {
       CHECK(read->error().code == Errc::reset);
       CHECK(ends.a->ready());
     }
+  }
+}
+
+TEST_CASE("an accepted connection has its listener's options and knows both of its ends") {
+  Loop loop;
+  {
+    Ends ends = tcp_pair(loop);
+    auto& accepted = dynamic_cast<TcpStream&>(*ends.b);
+    auto& connected = dynamic_cast<TcpStream&>(*ends.a);
+    for (int option : {TCP_NODELAY, TCP_USER_TIMEOUT, TCP_NOTSENT_LOWAT}) {
+      int set[2] = {0, 0};
+      socklen_t size = sizeof set[0];
+      REQUIRE(getsockopt(accepted.fd(), IPPROTO_TCP, option, &set[0], &size) == 0);
+      REQUIRE(getsockopt(connected.fd(), IPPROTO_TCP, option, &set[1], &size) == 0);
+      CHECK(set[0] > 0);
+      CHECK(set[0] == set[1]);
+    }
+    CHECK(accepted.local() == connected.peer());
+    CHECK(accepted.peer() == connected.local());
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -74,7 +75,6 @@ struct TcpStream::Impl final : TurnEnd {
   Op<Result<size_t>> write_op;
   Op<Result<>> finish_op;
   uv_write_t write_request;
-  uv_shutdown_t shutdown_request;
 
   ~Impl() = default;
 
@@ -192,15 +192,14 @@ void TcpStream::Impl::progress() {
   if (finish_asked && !finish_sent && outbox.empty() && !write_pending) send_end();
 }
 
+// Everything is written: no need of uv_shutdown, which waits a turn for that.
 void TcpStream::Impl::send_end() {
   finish_sent = true;
-  shutdown_request.data = this;
-  // The callback runs in a later turn; what we promise is only that the end was handed to the kernel.
-  int status = uv_shutdown(&shutdown_request, &stream, [](uv_shutdown_t* r, int) {
-    auto& self = *static_cast<Impl*>(r->data);
-    if (!self.closing && self.finish_op.waiting()) self.finish_op.complete(Result<>());
-  });
-  if (status != 0 && finish_op.waiting()) finish_op.complete(fail(error_from_uv(status, Side::client)));
+  uv_os_fd_t fd = -1;
+  uv_fileno(&handle, &fd);
+  // A peer that is gone already is noticed by whoever reads.
+  ::shutdown(fd, SHUT_WR);
+  if (finish_op.waiting()) finish_op.complete(Result<>());
 }
 
 // The connection is gone: whoever waits learns it now, whoever asks later then. Data that came before
@@ -234,16 +233,31 @@ void TcpStream::Impl::shut(Error why) {
   uv_close(&handle, closed);
 }
 
+void set_tcp_options(int fd) {
+  int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  auto user_timeout = static_cast<unsigned>(kTcpUserTimeout.count());
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof user_timeout);
+  setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentMax, sizeof kUnsentMax);
+}
+
 Result<std::unique_ptr<TcpStream>> TcpStream::adopt(int fd) {
-  auto* i = new Impl;
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  i->local = SocketAddress::from_sockaddr(reinterpret_cast<sockaddr*>(&address), size);
+  auto local = SocketAddress::from_sockaddr(reinterpret_cast<sockaddr*>(&address), size);
   address = {};
   size = sizeof address;
   getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  i->peer = SocketAddress::from_sockaddr(reinterpret_cast<sockaddr*>(&address), size);
+  auto peer = SocketAddress::from_sockaddr(reinterpret_cast<sockaddr*>(&address), size);
+  if (local.family() != AF_UNIX) set_tcp_options(fd);
+  return accepted(fd, local, peer);
+}
+
+Result<std::unique_ptr<TcpStream>> TcpStream::accepted(int fd, SocketAddress local, SocketAddress peer) {
+  auto* i = new Impl;
+  i->local = local;
+  i->peer = peer;
   uv_loop_t* uv = i->loop.uv();
   int status;
   if (i->local.family() == AF_UNIX) {
@@ -252,11 +266,6 @@ Result<std::unique_ptr<TcpStream>> TcpStream::adopt(int fd) {
   } else {
     uv_tcp_init(uv, &i->tcp);
     status = uv_tcp_open(&i->tcp, fd);
-    int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    auto user_timeout = static_cast<unsigned>(kTcpUserTimeout.count());
-    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof user_timeout);
-    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentMax, sizeof kUnsentMax);
   }
   i->handle.data = i;
   auto stream = std::make_unique<TcpStream>(i);

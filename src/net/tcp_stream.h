@@ -17,8 +17,10 @@ namespace meshd {
 
 class TcpStream final : public ByteStream {
  public:
-  // Takes ownership of a connected, non-blocking socket. Errors: exhausted.
+  // Takes ownership of a connected, non-blocking socket, whose options are set. Errors: exhausted.
   static Result<std::unique_ptr<TcpStream>> adopt(int fd);
+  // The same of a socket that a listener handed its options down to.
+  static Result<std::unique_ptr<TcpStream>> accepted(int fd, SocketAddress local, SocketAddress peer);
   ~TcpStream() override;
 
   Await<Result<Chunk>> read() override;
@@ -43,6 +45,9 @@ class TcpStream final : public ByteStream {
  private:
   Impl* impl_;  // outlives this until libuv has closed the handle
 };
+
+// What connections need, of a TCP socket: on Linux a listening one hands it down to those it accepts.
+void set_tcp_options(int fd);
 
 // Connects, waiting at most `limit`. Errors (side upstream): refused, unreachable, timeout, exhausted.
 Task<Result<std::unique_ptr<TcpStream>>> tcp_connect(SocketAddress to, milliseconds limit);

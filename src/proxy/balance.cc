@@ -95,7 +95,7 @@ class Picking {
     if (a == b) b = (a + 1) % g.members.size();
     Member &x = at(g, a), &y = at(g, b);
     bool can_x = eligible(x), can_y = eligible(y);
-    if (can_x && can_y) return cost(x) <= cost(y) ? &x : &y;
+    if (can_x && can_y) return better(y, x) ? &y : &x;
     if (can_x || can_y) return can_x ? &x : &y;
     return best(g);
   }
@@ -108,7 +108,7 @@ class Picking {
     for (uint32_t i : g.members) {
       Member& m = set_.members()[i];
       if (!eligible(m)) continue;
-      double c = by_cost ? cost(m) : 0;
+      double c = by_cost ? cost(m).then : 0;
       if (found == nullptr || c < least) {
         found = &m, least = c, weights = m.weight;
       } else if (c == least) {
@@ -119,11 +119,22 @@ class Picking {
     return found;
   }
 
-  // What is under way for each unit of weight, against the mean. The draw has seen the weights already: idle endpoints
-  // cost the same.
-  double cost(const Member& m) const {
-    double load = m.state->active * set_.mean_weight() / m.weight;
-    return policy_ == BalancePolicy::ewma ? m.state->latency.cost(load, now_) : load;
+  // What is under way for each unit of weight, against the mean: as it is, and with one more; times the latency where
+  // that counts.
+  struct Cost {
+    double now, then;
+  };
+  Cost cost(const Member& m) const {
+    double one = set_.mean_weight() / m.weight, load = m.state->active * one;
+    if (policy_ != BalancePolicy::ewma) return {load, load + one};
+    return {m.state->latency.cost(load, now_), m.state->latency.cost(load + one - 1, now_)};
+  }
+  // Whether `y` is to be preferred to `x`, which was drawn before it: it costs less now, and would still with one more.
+  // By the first alone, requests that come at once would find every light endpoint idle and take it; by the second alone
+  // light ones would get nothing where nobody is busy. Of equal weights both say the same.
+  bool better(const Member& y, const Member& x) const {
+    Cost of_y = cost(y), of_x = cost(x);
+    return of_y.now < of_x.now && of_y.then < of_x.then;
   }
 
   Member* in_turn(Group& g) {

@@ -76,6 +76,26 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("requests that come at once do not all find a light endpoint idle") {
+  for (BalancePolicy policy : {BalancePolicy::least_request, BalancePolicy::ewma}) {
+    CAPTURE(name_of(policy));
+    Field f({1, 10}, {.policy = policy});
+    for (const Endpoint& e : f.endpoints) f.state(&e).latency.observe(milliseconds(1), f.now);
+    int light = 0;
+    for (int burst = 0; burst < 5000; ++burst) {
+      std::vector<const Endpoint*> under_way;
+      for (int i = 0; i < 4; ++i) {
+        under_way.push_back(f.pick());
+        f.state(under_way.back()).taken(f.now);
+        light += under_way.back() == &f.endpoints[0];
+      }
+      for (const Endpoint* e : under_way) f.state(e).left();
+    }
+    CHECK(light < 20'000 / 11 * 1.1);
+    CHECK(light > 20'000 / 11 * 0.7);
+  }
+}
+
 TEST_CASE("below the panic threshold all endpoints are used") {
   Field f({1, 1, 1, 1, 1}, {.panic_permille = 500});
   f.down({1, 2});
@@ -255,6 +275,30 @@ TEST_CASE("an endpoint that is usable again, or new, ramps from a tenth of its w
       last = share;
     }
   }
+}
+
+TEST_CASE("an endpoint that was down ramps also where nobody asked for it meanwhile") {
+  Field f({1, 1}, {.policy = BalancePolicy::random, .slow_start = seconds(30)});
+  f.pick_many(10);
+  f.now = f.now + seconds(60);
+  f.down({1});
+  f.down({});
+  CHECK(f.pick_many(10'000)[0] < 1100);
+}
+
+TEST_CASE(
+    "to a loop that has its first request for them late, endpoints that were there before are not new") {
+  Field f({1, 1}, {.policy = BalancePolicy::random, .slow_start = seconds(30)});
+  for (Endpoint& e : f.endpoints) {
+    e.id.value += 10;
+    f.states.meet(e.id, f.now);
+  }
+  f.now = f.now + seconds(60);
+  f.down({11});
+  f.swap();
+  f.pick_many(10);
+  f.down({});
+  CHECK(f.pick_many(10'000)[0] < 1100);
 }
 
 TEST_CASE("near endpoints take what they can, and pass on the rest in proportion") {

@@ -81,7 +81,7 @@ bool note_result(EndpointStates& states, const Endpoint& endpoint, bool failed, 
   s.ejected_until = now + s.ejections * std::chrono::nanoseconds(breaker->eject);
   s.errors = 0;
   s.results.reset();
-  s.changed();
+  s.out();
   return true;
 }
 

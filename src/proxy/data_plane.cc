@@ -116,6 +116,10 @@ std::vector<ListenProblem> DataPlane::swap(SnapshotPtr snapshot, std::shared_ptr
   fresh->log_on = access_log.output != "none" && fresh->shared->revision.value != 0;
   if (auto filter = AccessFilter::parse(access_log.only)) fresh->log_filter = std::move(*filter);
   states_.retain(*fresh->shared);
+  for (const auto& service : fresh->shared->services) {
+    if (service->balance->slow_start.count() == 0) continue;
+    for (const Endpoint& e : service->endpoints) states_.meet(e.id, loop_.now());
+  }
   upstreams_.retain(*fresh->shared);
   golden_.set_snapshot_revision(fresh->shared->revision.value);
   return listen_for(*fresh->shared);

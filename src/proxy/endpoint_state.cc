@@ -8,12 +8,15 @@ namespace meshd {
 void EndpointState::failed(Instant now) {
   uint32_t doublings = std::min(failures++, 6u);
   avoid_until = now + std::min<nanoseconds>(milliseconds(100u << doublings), milliseconds(5000));
-  changed();
+  out();
 }
 
 void EndpointStates::set_down(std::shared_ptr<const DownEndpoints> down) {
   down_ = std::move(down);
-  for (auto& [id, state] : states_) state->down = down_ && down_->contains(id);
+  for (auto& [id, state] : states_) {
+    state->down = down_ && down_->contains(id);
+    if (state->down) state->out();
+  }
   ++changes_;
 }
 

@@ -47,6 +47,11 @@ struct EndpointState : LocalCounted {
   void changed() {
     if (changes != nullptr) ++*changes;
   }
+  // It is not usable, also if it is again before anybody looks: a slow start begins when it is.
+  void out() {
+    was_usable = false;
+    changed();
+  }
   uint64_t* changes = nullptr;  // of the loop; null in tests
 
   // A request goes there.
@@ -80,6 +85,14 @@ class EndpointStates {
       slot->changes = &changes_;
     }
     return slot;
+  }
+  // The snapshot has it from now on, unless it is known already: what is new to a loop that had no request for it yet is
+  // not therefore new.
+  void meet(EndpointId id, Instant now) {
+    if (states_.contains(id)) return;
+    EndpointState& s = of(id);
+    s.usable_since = now;
+    s.was_usable = s.usable(now);
   }
   // Null: nothing is known.
   const EndpointState* find(EndpointId id) const {

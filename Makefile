@@ -14,7 +14,7 @@ CTEST := ctest --output-on-failure -j $(J)
 QUICK := -LE '^long$$'
 
 .DEFAULT_GOAL := all
-.PHONY: all deps test test-long demo tidy format floors symbols asan tsan fuzz bench accept install clean help
+.PHONY: all deps test test-long demo tidy format floors symbols asan tsan fuzz bench bench-quick accept install clean help
 
 help:  ## these words
 	@sed -n 's/^\([a-z -]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -52,8 +52,9 @@ accept: all  ## acceptance run (POINT=name for one point)
 	@tools/deps accept
 	@MESHD=$(abspath $(BUILD))/meshd POINT=$(POINT) bash tests/acceptance/run.sh
 
-bench: all  ## benchmarks (the peers are skipped when they are not installed)
-	@MESHD=$(abspath $(BUILD))/meshd bash tests/bench/run.sh
+bench bench-quick: all  ## this mesh beside haproxy, nginx and nghttpx, on one path (PEERS=, TESTS=, ROUNDS=)
+	@tools/deps bench
+	@MESHD=$(abspath $(BUILD))/meshd QUICK=$(findstring quick,$@) bash tests/bench/run.sh
 
 tidy: all floors symbols  ## format, floors, symbols and clang-tidy (ALL=1: every file, not only changed ones)
 	@tools/tidy $(if $(ALL),--all) -j $(J)

@@ -3,6 +3,7 @@
 
 #include <libfyaml.h>
 
+#include <algorithm>
 #include <memory>
 #include <unordered_map>
 
@@ -96,7 +97,9 @@ std::string text_of(fy_token* token) {
 
 class Builder {
  public:
-  Builder(std::string_view text, Findings& findings) : text_(text), findings_(findings) {}
+  // `skipped`: bytes before the text, which its places count too.
+  Builder(std::string_view text, size_t skipped, Findings& findings)
+      : text_(text), skipped_(skipped), findings_(findings) {}
 
   std::optional<YamlNode> run() {
     fy_diag_cfg diag_config;
@@ -157,6 +160,50 @@ class Builder {
     return {static_cast<uint32_t>(m->line + 1), static_cast<uint32_t>(m->column + 1)};
   }
 
+  // Of what begins with `event`: the marks of a quoted scalar stand inside its quotes, those of a block map at its first key.
+  void place(fy_event* event, YamlNode& out) {
+    const fy_mark* begin = fy_event_start_mark(event);
+    const fy_mark* end = fy_event_end_mark(event);
+    if (!begin) return;
+    out.begin = std::min(begin->input_pos, text_.size());
+    out.end = end ? std::clamp(end->input_pos, out.begin, text_.size()) : out.begin;
+    if (event->type != FYET_SCALAR) {
+      out.flow = out.begin < text_.size() && (text_[out.begin] == '{' || text_[out.begin] == '[');
+    } else if (out.quoted) {
+      auto quote = [&](size_t i) { return i < text_.size() && (text_[i] == '"' || text_[i] == '\''); };
+      if (!quote(out.begin) && out.begin > 0 && quote(out.begin - 1)) --out.begin;
+      if (quote(out.begin)) out.end = after_quoted(out.begin);
+    }
+    out.begin += skipped_;
+    out.end += skipped_;
+  }
+
+  // Behind the quote that ends what the quote at `i` begins.
+  size_t after_quoted(size_t i) const {
+    const char quote = text_[i++];
+    for (; i < text_.size(); ++i) {
+      if (quote == '"' && text_[i] == '\\') {
+        ++i;
+      } else if (text_[i] == quote) {
+        if (quote == '"' || i + 1 >= text_.size() || text_[i + 1] != quote) return i + 1;
+        ++i;
+      }
+    }
+    return text_.size();
+  }
+
+  // The map or list ends here: a flow one behind its bracket, a block one with its last value.
+  void close(fy_event* event, YamlNode& out) {
+    if (out.flow) {
+      const fy_mark* end = fy_event_end_mark(event);
+      if (end) out.end = std::min(end->input_pos, text_.size()) + skipped_;
+    } else if (!out.pairs.empty()) {
+      out.end = std::max(out.pairs.back().key.end, out.pairs.back().value.end);
+    } else if (!out.items.empty()) {
+      out.end = std::max(out.begin, out.items.back().end);
+    }
+  }
+
   bool report_parser_error() {
     if (failed_) return true;
     void* it = nullptr;
@@ -180,6 +227,7 @@ class Builder {
     out.at = last_ = position(event);
     bool plain = plain_yaml(event, type);
     if (type == FYET_SCALAR && plain) scalar(event, out);
+    if (plain) place(event, out);
     fy_parser_event_free(parser_.get(), event);
     if (!plain) return false;
     if (++nodes_ > kYamlNodesMax) {
@@ -248,6 +296,7 @@ class Builder {
     std::unordered_map<std::string, uint32_t> seen;  // key to its line
     while (fy_event* event = next()) {
       if (event->type == FYET_MAPPING_END) {
+        close(event, out);
         fy_parser_event_free(parser_.get(), event);
         return true;
       }
@@ -281,6 +330,7 @@ class Builder {
     out.kind = YamlNode::list;
     while (fy_event* event = next()) {
       if (event->type == FYET_SEQUENCE_END) {
+        close(event, out);
         fy_parser_event_free(parser_.get(), event);
         return true;
       }
@@ -297,6 +347,7 @@ class Builder {
   }
 
   std::string_view text_;
+  size_t skipped_;
   Findings& findings_;
   std::unique_ptr<fy_diag, DiagFree> diag_;
   std::unique_ptr<fy_parser, ParserFree> parser_;
@@ -316,13 +367,14 @@ std::optional<YamlNode> parse_yaml(std::string_view text, Findings& findings) {
                        std::to_string(kConfigBytesMax) + " are read");
     return std::nullopt;
   }
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte order mark says nothing
+  size_t skipped = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;  // a byte order mark says nothing
+  text.remove_prefix(skipped);
   if (auto bad = first_bad_byte(text)) {
     Diagnostic& d = findings.error(md::not_text, bad->at, 1, std::string(bad->what));
     if (std::string_view(bad->what).starts_with("a tab")) d.hint = "indent with spaces";
     return std::nullopt;
   }
-  return Builder(text, findings).run();
+  return Builder(text, skipped, findings).run();
 }
 
 }  // namespace meshd::model

@@ -24,8 +24,11 @@ struct YamlNode {
   enum Kind : uint8_t { scalar, map, list } kind = scalar;
   std::string text;     // of a scalar, decoded
   bool quoted = false;  // "1" is text, 1 is a number
+  bool flow = false;    // a map or list in braces or brackets
   SourcePos at;
   uint32_t length = 1;  // characters on its first line, for carets
+  // Its bytes in the text, [begin, end): with quotes and braces, without what follows. Nothing for an empty value.
+  size_t begin = 0, end = 0;
   std::vector<YamlPair> pairs;
   std::vector<YamlNode> items;
 

@@ -121,13 +121,15 @@ Outcome<> Node::begin_server() {
 }
 
 void Node::make_agent() {
-  agent_ = std::make_unique<Agent>(Agent::Parts{.node = file_,
-                                                .version = options_.version,
-                                                .tls = [this] { return identities_->tls().client; },
-                                                .live = *live_,
-                                                .health = *health_,
-                                                .status = [this] { return status_->report(); },
-                                                .clock = clock_});
+  agent_ = std::make_unique<Agent>(Agent::Parts{
+      .node = file_,
+      .version = options_.version,
+      .tls = [this] { return identities_->tls().client; },
+      .live = *live_,
+      .health = *health_,
+      .status = [this] { return status_->report(); },
+      .collect = [this](std::function<void(MetricsCopy)> done) { loops_->collect(std::move(done)); },
+      .clock = clock_});
   status_ = std::make_unique<NodeStatus>(parts_for_status());
 }
 

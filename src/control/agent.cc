@@ -3,10 +3,12 @@
 #include "control/agent.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include "base/log.h"
+#include "control/figures.h"
 #include "control/protocol.h"
 #include "loop/task.h"
 
@@ -27,14 +29,20 @@ struct Agent::Session {
   LineSender out;
   Timer silence;
   std::optional<Incoming> incoming;
+  std::set<std::string> watched;  // routes
+  Timer report;
+  std::shared_ptr<Session*> self = std::make_shared<Session*>(this);  // for answers that come after its end
 
-  Session(Agent& a, H2Client& c) : agent(a), client(c), silence(Agent::silence, this) {}
+  Session(Agent& a, H2Client& c)
+      : agent(a), client(c), silence(Agent::silence, this), report(Agent::report_arms, this) {}
 };
 
 namespace {
 
 // A node that is this far behind in reading our lines is not helped by more of them.
 constexpr size_t kUnsentLinesMax = 1024 * 1024;
+constexpr milliseconds kArmsEvery{1'000};
+constexpr size_t kWatchedMax = 100;
 constexpr uint32_t kPauseDoublings = 6;
 constexpr int64_t kSkewWarn = 30;
 // A connection that ends sooner counts as a failed try.
@@ -58,7 +66,8 @@ milliseconds reconnect_pause(uint32_t failures, double jitter) {
 Agent::Agent(Parts parts)
     : parts_(std::move(parts)),
       random_(std::hash<std::string>()(parts_.node.node) ^ static_cast<uint64_t>(parts_.clock.now().ns)),
-      pause_timer_(pause_over, this) {}
+      pause_timer_(pause_over, this),
+      epoch_(static_cast<int64_t>(random_.next() >> 1)) {}
 
 Agent::~Agent() = default;
 
@@ -175,6 +184,7 @@ Task<Outcome<>> Agent::serve_once() {
   }
   session_ = nullptr;
   session.silence.stop();
+  session.report.stop();
   session.out.finish();
   Task<void> over = Farewell::say(**client);
   co_await over;
@@ -205,6 +215,27 @@ void Agent::health_changed() {
   Json j = message("health");
   set(j, "down", down_to_json(parts_.health.own_down()));
   session_->out.send(j);
+}
+
+void Agent::report_arms(void* raw) {
+  auto& session = *static_cast<Session*>(raw);
+  session.report.start(kArmsEvery);
+  session.agent.parts_.collect([weak = std::weak_ptr(session.self)](MetricsCopy metrics) {
+    auto alive = weak.lock();
+    if (!alive) return;
+    Session& s = **alive;
+    JsonArray arms;
+    for (const auto& [key, figures] : arm_figures(metrics, s.watched)) {
+      Json arm = figures_json(figures);
+      set(arm, "route", json(key.first));
+      set(arm, "arm", json(key.second));
+      arms.push_back(std::move(arm));
+    }
+    Json line = message("arms");
+    set(line, "epoch", json(s.agent.epoch_));
+    set(line, "arms", Json(std::move(arms)));
+    if (s.out.queued() < kUnsentLinesMax) s.out.send(line);
+  });
 }
 
 // ---- what the server says
@@ -247,6 +278,13 @@ Task<Outcome<>> Agent::handle(Session& session, std::string line) {
     co_return co_await committed;
   } else if (type == "health") {
     parts_.health.set_server(down_from_json(member(*j, "down")));
+  } else if (type == "watch") {
+    session.watched.clear();
+    for (const Json& route : list_of(*j, "routes"))
+      if (route.is<std::string>() && session.watched.size() < kWatchedMax)
+        session.watched.insert(route.get<std::string>());
+    session.report.stop();
+    if (!session.watched.empty() && parts_.collect) session.report.start(milliseconds(0));
   } else if (type == "ping") {
     int64_t skew =
         parts_.clock.unix_now() - std::max<int64_t>(int_of(*j, "time", parts_.clock.unix_now()), 0);

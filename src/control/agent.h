@@ -18,6 +18,7 @@
 #include "control/server_link.h"
 #include "control/state_dir.h"
 #include "loop/loop.h"
+#include "telemetry/metrics.h"
 
 namespace meshd {
 
@@ -33,6 +34,8 @@ class Agent {
     LiveConfig& live;
     HealthView& health;
     std::function<Json()> status;  // what the server shows of this node
+    // This node's metrics of now, once; unset: it reports none.
+    std::function<void(std::function<void(MetricsCopy)>)> collect = {};
     const Clock& clock;
   };
   // All parts outlive the agent.
@@ -74,6 +77,7 @@ class Agent {
   void say_hello(Session& session);
   void heard(Session& session);
   static void silence(void* session);
+  static void report_arms(void* session);
   static void pause_over(void* self);
 
   Parts parts_;
@@ -83,6 +87,7 @@ class Agent {
   Session* session_ = nullptr;  // of the open call
   Op<bool> pause_;              // true: go on
   Timer pause_timer_;
+  int64_t epoch_;              // names this process in what it counts
   bool from_nothing_ = false;  // what we have did not fit the server's changes: ask for everything
   bool stopping_ = false;
   bool done_ = true;

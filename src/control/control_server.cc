@@ -40,6 +40,13 @@ Outcome<> ControlServer::open() {
   publisher_->on_content = [this](const ContentPtr& content) { distributor_->set_content(content); };
   if (auto ok = publisher_->load(); !ok) return ok;
   registry_->on_list_change = [this] { publisher_->nodes_changed(); };
+  canaries_ = std::make_unique<CanaryDesk>(
+      *store_, *registry_, *publisher_, clock_,
+      [this](const std::set<std::string>& routes) { distributor_->watch(routes); });
+  if (auto ok = canaries_->load(); !ok) return ok;
+  distributor_->on_arms = [this](const std::string& node, const Json& line) {
+    canaries_->report(node, line);
+  };
   watch_ = std::make_unique<ConfigWatch>(*publisher_);
   watch_->begin();
 
@@ -57,6 +64,7 @@ Outcome<> ControlServer::open() {
                                                       *distributor_, clock_, file_.name, control});
   history_ = std::make_unique<HistoryApi>(*store_, *publisher_);
   ca_api_ = std::make_unique<CaApi>(CaApi::Parts{*store_, *authority_, clock_});
+  canary_api_ = std::make_unique<CanaryApi>(*canaries_);
   return {};
 }
 
@@ -136,6 +144,7 @@ void ControlServer::tick() {
   ++ticks_;
   watch_->check();
   distributor_->tick();
+  canaries_->tick();
   identity_->tick();
   if (ticks_ % kFlushTicks == 0)
     if (auto ok = registry_->flush(); !ok)
@@ -161,6 +170,7 @@ void ControlServer::close() {
   timer_.stop();
   if (listener_) listener_->close();
   if (distributor_) distributor_->close();
+  if (canaries_) canaries_->changed.close();
   if (registry_) {
     registry_->on_list_change = nullptr;
     registry_->changed.close();

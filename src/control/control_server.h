@@ -11,6 +11,7 @@
 
 #include "control/api_router.h"
 #include "control/ca_api.h"
+#include "control/canary_api.h"
 #include "control/config_watch.h"
 #include "control/control_port.h"
 #include "control/distribute.h"
@@ -45,6 +46,7 @@ class ControlServer {
     api_->mount(router);
     history_->mount(router);
     ca_api_->mount(router);
+    canary_api_->mount(router);
   }
 
   // Stops listening and ends all sessions and connections; their tasks end in the loop's next turns.
@@ -88,6 +90,8 @@ class ControlServer {
   std::unique_ptr<ServerApi> api_;
   std::unique_ptr<HistoryApi> history_;
   std::unique_ptr<CaApi> ca_api_;
+  std::unique_ptr<CanaryDesk> canaries_;
+  std::unique_ptr<CanaryApi> canary_api_;
   std::unique_ptr<ConfigWatch> watch_;
   ServerGroup group_;
   std::unique_ptr<Listener> listener_;

@@ -8,10 +8,20 @@ namespace meshd {
 
 Distributor::Distributor(Registry& registry, const Clock& clock)
     : registry_(registry),
-      hub_{.registry = registry, .clock = clock, .history = {}, .health = {}, .on_health = {}, .on_end = {}} {
+      hub_{.registry = registry,
+           .clock = clock,
+           .history = {},
+           .health = {},
+           .watch = {},
+           .on_health = {},
+           .on_arms = {},
+           .on_end = {}} {
   hub_.on_health = [this](const std::string& node, const Json& down) {
     health_.report(node, down);
     refresh_health();
+  };
+  hub_.on_arms = [this](const std::string& node, const Json& line) {
+    if (on_arms) on_arms(node, line);
   };
   hub_.on_end = [this](SyncSession& session) { ended(session); };
 }
@@ -45,6 +55,17 @@ void Distributor::drop(const std::string& node) {
   }
   health_.forget(node);
   refresh_health();
+}
+
+void Distributor::watch(const std::set<std::string>& routes) {
+  JsonArray names;
+  for (const std::string& route : routes) names.push_back(json(route));
+  JsonObject line;
+  line["type"] = json("watch");
+  line["routes"] = Json(std::move(names));
+  hub_.watch = Chunk::copy(to_text(Json(std::move(line))) + "\n");
+  ++hub_.watch_version;
+  wake_all();
 }
 
 void Distributor::tick() {

@@ -3,6 +3,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "control/mesh_health.h"
@@ -22,6 +23,10 @@ class Distributor {
   Response open(const std::string& node, std::unique_ptr<Body> from_node);
   // The node was removed: its session ends and what it said is forgotten.
   void drop(const std::string& node);
+
+  // Nodes report the arms of these routes, each second; on_arms gets the lines.
+  void watch(const std::set<std::string>& routes);
+  std::function<void(const std::string& node, const Json& line)> on_arms;
 
   // Once per second: pings, silence, who is away.
   void tick();

@@ -75,6 +75,9 @@ bool SyncSession::prepare() {
   } else if (health_sent_ != hub_.health_version) {
     health_sent_ = hub_.health_version;
     sending_ = hub_.health;
+  } else if (watch_sent_ != hub_.watch_version) {
+    watch_sent_ = hub_.watch_version;
+    sending_ = hub_.watch;
   } else if (ping_due_) {
     ping_due_ = false;
     JsonObject ping;
@@ -125,6 +128,8 @@ void SyncSession::take(const Json& line) {
     take_answer(line, false);
   else if (type == "health")
     hub_.on_health(node_, member(line, "down"));
+  else if (type == "arms" && hub_.on_arms)
+    hub_.on_arms(node_, line);
   else if (type == "status")
     hub_.registry.status(node_, to_text(line));
   // Other types are of a newer node.

@@ -26,7 +26,10 @@ struct SyncHub {
   ContentHistory history;
   Chunk health;                 // the newest {"type":"health"} line
   uint64_t health_version = 0;  // counts its changes
+  Chunk watch;                  // the newest {"type":"watch"} line; empty: none was needed yet
+  uint64_t watch_version = 0;
   std::function<void(const std::string& node, const Json& down)> on_health;
+  std::function<void(const std::string& node, const Json& line)> on_arms;
   std::function<void(SyncSession&)> on_end;
 };
 
@@ -67,6 +70,7 @@ class SyncSession final : public std::enable_shared_from_this<SyncSession> {
   ContentPtr sent_;       // committed by us and not yet answered
   Instant sent_at_;
   uint64_t health_sent_ = 0;  // version
+  uint64_t watch_sent_ = 0;   // version
   Instant heard_at_, pinged_at_;
   bool ping_due_ = false;
   Chunk sending_;  // what is left of the update under way

@@ -37,6 +37,9 @@ struct LoopSnapshot : LocalCounted {
   // The golden metrics of this (what, who): `what` is the route (outbound) or the service (inbound).
   GoldenSeries*& golden(const void* what, const Peer* who) { return golden_[{what, who}]; }
 
+  // The metrics of one arm of a split.
+  ArmSeries*& arm(const Destination* to) { return arms_[to]; }
+
  private:
   struct Key {
     const void* what;
@@ -50,6 +53,7 @@ struct LoopSnapshot : LocalCounted {
   };
   std::unordered_map<const Peer*, PrincipalId> principals_;
   std::unordered_map<Key, GoldenSeries*, KeyHash> golden_;
+  std::unordered_map<const Destination*, ArmSeries*> arms_;
 };
 
 using SnapshotRef = LocalPtr<LoopSnapshot>;

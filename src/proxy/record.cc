@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // record.cc: stage 8 of 8. What happened, for metrics and the access log.
 // Reads the whole exchange. The last stage.
+#include "model/route_edit.h"
 #include "proxy/data_plane.h"
 #include "proxy/exchange.h"
 #include "proxy/lease.h"
@@ -22,6 +23,22 @@ GoldenSeries& golden_of(Exchange& x) {
     cached = &x.plane.golden().series(key);
   }
   return *cached;
+}
+
+// Of a split only: what has one arm is told by its route. A client that went away says nothing about the arm.
+void record_arm(Exchange& x, uint64_t duration_ns) {
+  const Route* route = x.routing.route;
+  const Destination* to = x.routing.to;
+  if (route == nullptr || to == nullptr || route->to.size() < 2) return;
+  bool failed = x.status == 0 || x.status >= 500 || (x.error && x.error->side != Side::client);
+  if (failed && x.error && x.error->side == Side::client) return;
+  ArmSeries*& cached = x.snapshot->arm(to);
+  if (cached == nullptr) {
+    bool elsewhere = to->service != nullptr && to->service != route->service;
+    std::string_view other = elsewhere ? std::string_view(to->service->name) : "";
+    cached = &x.plane.golden().arm(route->name, model::arm_label(to->tags, other));
+  }
+  cached->record(failed, duration_ns);
 }
 
 SourcePos deciding_place(const Exchange& x) {
@@ -81,6 +98,7 @@ void record(Exchange& x) {
   if (x.request != nullptr) {
     golden.begin();
     golden.record({x.status, duration, x.bytes_in, x.bytes_out});
+    if (x.direction == Direction::outbound) record_arm(x, duration);
   } else {
     golden.record_tcp(x.error ? x.error->code : Errc::ok);
     golden.record_bytes(x.bytes_in, x.bytes_out);

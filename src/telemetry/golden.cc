@@ -48,7 +48,26 @@ GoldenMetrics::GoldenMetrics(MetricsRegistry& registry)
                                  {},
                                  GaugeMerge::min})),
       build_(registry.gauges(
-          {"meshd_build_info", "Always 1; the label names the version.", {"version"}, GaugeMerge::max})) {}
+          {"meshd_build_info", "Always 1; the label names the version.", {"version"}, GaugeMerge::max})),
+      arm_requests_(registry.counters({kArmRequests,
+                                       "HTTP requests that an arm of a route's split took, on the calling "
+                                       "node; result is ok, or failed (5xx, or no answer).",
+                                       {"route", "arm", "result"}})),
+      arm_duration_(
+          registry.histograms({kArmDuration,
+                               "Time from the head of a request to the end of its response, by arm.",
+                               {"route", "arm"}})) {}
+
+ArmSeries& GoldenMetrics::arm(std::string_view route, std::string_view arm) {
+  std::string key = std::string(route) + '\n' + std::string(arm);
+  if (auto it = arms_.find(key); it != arms_.end()) return *it->second;
+  return *arms_
+              .emplace(std::move(key),
+                       std::unique_ptr<ArmSeries>(new ArmSeries(arm_requests_.with({route, arm, "ok"}),
+                                                                arm_requests_.with({route, arm, "failed"}),
+                                                                arm_duration_.with({route, arm}))))
+              .first->second;
+}
 
 GoldenSeries& GoldenMetrics::series(const GoldenKey& key) {
   std::string text = key_of(key);

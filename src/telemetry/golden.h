@@ -18,6 +18,9 @@ namespace meshd {
 
 class GoldenMetrics;
 
+inline constexpr const char* kArmRequests = "meshd_arm_requests_total";
+inline constexpr const char* kArmDuration = "meshd_arm_duration_seconds";
+
 // What distinguishes one row of golden metrics.
 struct GoldenKey {
   Direction direction = Direction::inbound;
@@ -67,6 +70,24 @@ class GoldenSeries {
   Counter* bytes_out_;
 };
 
+// What one arm of a route's split did, as the calling node sees it: what canaries are judged by.
+class ArmSeries {
+ public:
+  // A request that chose this arm ended. `failed`: answered 5xx, or not at all, and not by the client's doing.
+  void record(bool failed, uint64_t duration_ns) {
+    (failed ? failed_ : good_)->add();
+    duration_->record(duration_ns);
+  }
+
+ private:
+  friend class GoldenMetrics;
+  ArmSeries(Counter& good, Counter& failed, Histogram& duration)
+      : good_(&good), failed_(&failed), duration_(&duration) {}
+  Counter* good_;
+  Counter* failed_;
+  Histogram* duration_;
+};
+
 // Declares the golden metrics in a loop's registry, which must outlive it.
 class GoldenMetrics {
  public:
@@ -76,6 +97,9 @@ class GoldenMetrics {
 
   // One look-up, the first time also the making of the series.
   GoldenSeries& series(const GoldenKey& key);
+
+  // `arm` as model/route_edit.h writes it. As long-lived as this.
+  ArmSeries& arm(std::string_view route, std::string_view arm);
 
   // Open connections of a listener: add on accept, sub on close.
   Gauge& connections_active(std::string_view listener) { return connections_.with({listener}); }
@@ -98,7 +122,10 @@ class GoldenMetrics {
   Family<Gauge>& expiry_;
   Family<Gauge>& revision_;
   Family<Gauge>& build_;
+  Family<Counter>& arm_requests_;
+  Family<Histogram>& arm_duration_;
   std::unordered_map<std::string, std::unique_ptr<GoldenSeries>> series_;
+  std::unordered_map<std::string, std::unique_ptr<ArmSeries>> arms_;
 };
 
 }  // namespace meshd

@@ -6,6 +6,7 @@
 
 #include "base/chunk.h"
 #include "tls/context_impl.h"
+#include "tls/record_buffers.h"
 #include "tls/svid_check.h"
 #include "tls/tls_stream.h"
 
@@ -13,6 +14,7 @@ namespace meshd {
 
 struct TlsStream::Impl : LocalCounted {
   mbedtls_ssl_context ssl;
+  RecordBuffers buffers;
   std::shared_ptr<const TlsContext> context;
   std::unique_ptr<ByteStream> lower;
   Side side;  // the peer's: upstream of a client, client of a server

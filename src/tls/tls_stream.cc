@@ -124,10 +124,10 @@ void break_reading(TlsStream::Impl& i, int status) {
   (void)sent;
 }
 
-// What reading gave without waiting: bytes, the end or an error; nothing when more ciphertext is needed.
-std::optional<Result<Chunk>> read_now(TlsStream::Impl& i) {
-  if (i.broken) return Result<Chunk>(fail(*i.broken));
-  if (i.at_end) return Result<Chunk>(Chunk());
+constexpr Error kNoMemory{Errc::exhausted, Side::self, "out of memory for TLS"};
+
+// Decrypts what is in the inbox, as far as a block of the slab goes: bytes taken.
+size_t decrypt(TlsStream::Impl& i) {
   std::span<char> space = plain_slab().space();
   size_t used = 0;
   // As many records as are there and fit.
@@ -150,6 +150,21 @@ std::optional<Result<Chunk>> read_now(TlsStream::Impl& i) {
       break_reading(i, n);
     break;
   }
+  return used;
+}
+
+// What reading gave without waiting: bytes, the end or an error; nothing when more ciphertext is needed.
+std::optional<Result<Chunk>> read_now(TlsStream::Impl& i) {
+  if (i.broken) return Result<Chunk>(fail(*i.broken));
+  if (i.at_end) return Result<Chunk>(Chunk());
+  size_t used = 0;
+  // Where the library still has its buffers, it is asked even without bytes: it lets go of a message when asked for the
+  // next.
+  if (!i.inbox.empty() || i.buffers.lent()) {
+    if (!i.buffers.lend(i.ssl)) return Result<Chunk>(fail(i.break_with(kNoMemory)));
+    used = decrypt(i);
+  }
+  i.buffers.take_back(i.ssl);
   if (used > 0) {
     i.total_read += used;
     return Result<Chunk>(plain_slab().take(used));
@@ -251,7 +266,10 @@ Await<Result<size_t>> TlsStream::write(Chunks chunks) {
   size_t size = total_size(chunks);
   if (size == 0) return size;
   i.expected_out = size + (size / kRecordPayload + 1) * kRecordOverhead;
-  if (auto written = write_records(i, chunks); !written) return Result<size_t>(fail(written.error()));
+  if (!i.buffers.lend(i.ssl)) return Result<size_t>(fail(i.break_with(kNoMemory)));
+  auto written = write_records(i, chunks);
+  i.buffers.take_back(i.ssl);
+  if (!written) return Result<size_t>(fail(written.error()));
   i.total_written += size;
   Await<Result<size_t>> below = i.lower->write(i.take_out());
   if (!below.await_ready()) return write_later(impl_, std::move(below), size);
@@ -265,7 +283,9 @@ Await<Result<>> TlsStream::finish() {
   if (i.broken) return Result<>(fail(*i.broken));
   if (i.finished) return Result<>();
   i.finished = true;
+  if (!i.buffers.lend(i.ssl)) return Result<>(fail(i.break_with(kNoMemory)));
   int status = mbedtls_ssl_close_notify(&i.ssl);
+  i.buffers.take_back(i.ssl);
   if (status != 0) return Result<>(fail(i.break_with(i.error_of(status))));
   return finish_later(impl_, i.take_out());
 }

@@ -2,6 +2,7 @@
 // apply.cc: `meshd apply FILE`: check, show what changes, make a revision, wait until every connected node acts on it.
 #include "base/limits.h"
 #include "meshd/published.h"
+#include "model/scalars.h"
 
 namespace meshd::cli {
 namespace {
@@ -9,6 +10,8 @@ namespace {
 struct ApplyOptions {
   std::string file;
   std::string message;
+  std::string confirm, guard;
+  int64_t min_requests = 100;
   int timeout_s = 30;
   bool dry_run = false;
   bool no_wait = false;
@@ -22,6 +25,20 @@ int run_apply(Globals& globals, const ApplyOptions& o) {
   body["yaml"] = json(*text);
   body["message"] = json(o.message);
   body["file"] = json(o.file == "-" ? "standard input" : o.file);
+  if (!o.guard.empty() && o.confirm.empty()) {
+    say("meshd: --guard goes with --confirm");
+    return kUsage;
+  }
+  if (!o.confirm.empty()) {
+    auto within = model::parse_duration(o.confirm);
+    if (!within || *within < milliseconds(1'000)) {
+      say("meshd: '" + o.confirm + "' is no time to confirm; it looks like 5m");
+      return kUsage;
+    }
+    body["confirm_seconds"] = json(int64_t{within->count() / 1000});
+    body["guard"] = json(o.guard);
+    body["min_requests"] = json(o.min_requests);
+  }
   if (o.dry_run) body["dry_run"] = Json(true);
   auto answer = ask_server(globals, {.method = "POST",
                                      .path = "/v1/apply",
@@ -44,6 +61,8 @@ int run_apply(Globals& globals, const ApplyOptions& o) {
     else if (!flag_of(made, "changed"))
       say("nothing to change: this is " + name + " already");
   }
+  if (!o.confirm.empty() && !o.dry_run && flag_of(made, "changed"))
+    say(name + " is gone in " + o.confirm + " unless `meshd confirm` keeps it");
   if (o.dry_run || o.no_wait) {
     if (globals.json()) return print_json(made);
     if (o.no_wait) say(name + " is published; nodes take it up as they can");
@@ -63,6 +82,17 @@ void add_apply(CLI::App& app, Globals& globals) {
   command->add_option("-m,--message", o->message, "Why, for the history");
   command->add_option("--timeout", o->timeout_s, "Seconds to wait for the nodes")
       ->check(CLI::Range(0, 86'400))
+      ->capture_default_str();
+  command->add_option(
+      "--confirm", o->confirm,
+      "Nodes and server go back after this time (5m) unless `meshd confirm` comes, a node at once when "
+      "it loses the server");
+  command->add_option("--guard", o->guard,
+                      "With --confirm: also when this breaks on a node, such as success>=99% p99<=1s");
+  command
+      ->add_option("--min-requests", o->min_requests,
+                   "Requests that a node must have seen to judge the guard")
+      ->check(CLI::Range(0, 1'000'000'000))
       ->capture_default_str();
   command->add_flag("--dry-run", o->dry_run, "Check and show what would change, no more");
   command->add_flag("--no-wait", o->no_wait, "Do not wait for the nodes");

@@ -48,6 +48,7 @@ void add_apply(CLI::App& app, Globals& globals);
 void add_status(CLI::App& app, Globals& globals);
 void add_get(CLI::App& app, Globals& globals);
 void add_explain(CLI::App& app, Globals& globals);
+void add_confirm(CLI::App& app, Globals& globals);
 void add_canary(CLI::App& app, Globals& globals);
 void add_config(CLI::App& app, Globals& globals);
 void add_version(CLI::App& app, Globals& globals);

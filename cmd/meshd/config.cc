@@ -17,6 +17,15 @@ int show(Globals& globals, int64_t revision) {
   return print(text_of(*answer, "yaml"));
 }
 
+// " (unconfirmed, 4m10s left)"
+std::string waits(const Json& revision) {
+  const Json& unconfirmed = member(revision, "unconfirmed");
+  if (!unconfirmed.is<JsonObject>()) return {};
+  bool bare = text_of(revision, "message").empty();
+  return std::string(bare ? "" : " ") + "(unconfirmed, " +
+         format_duration(std::chrono::seconds(int_of(unconfirmed, "seconds_left"))) + " left)";
+}
+
 int history(Globals& globals, int64_t limit) {
   auto answer = ask_server_ok(globals, {.path = "/v1/revisions?limit=" + std::to_string(limit)});
   if (!answer) return failed(answer.error());
@@ -28,7 +37,7 @@ int history(Globals& globals, int64_t limit) {
     if (globals.output == "jsonl") lines += to_text(r) + "\n";
     if (globals.output == "name") lines += number + "\n";
     rows.push_back({number, format_time(int_of(r, "time")), text_of(r, "author"),
-                    std::to_string(int_of(r, "bytes")), text_of(r, "message")});
+                    std::to_string(int_of(r, "bytes")), text_of(r, "message") + waits(r)});
   }
   return print(globals.output == "table" ? format_table(rows) : lines);
 }

@@ -29,6 +29,7 @@ int run_command(int argc, char** argv) {
   add_status(app, globals);
   add_get(app, globals);
   add_explain(app, globals);
+  add_confirm(app, globals);
   add_canary(app, globals);
   add_config(app, globals);
   add_version(app, globals);

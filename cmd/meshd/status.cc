@@ -79,6 +79,13 @@ std::string as_text(const Json& s) {
   rows.push_back({"configuration", revision == 0 ? "none yet"
                                                  : "revision " + std::to_string(revision) + ", in use for " +
                                                        since(s, "in_use_since")});
+  if (const Json& trial = member(s, "unconfirmed"); trial.is<JsonObject>())
+    rows.push_back({"unconfirmed", "revision " + std::to_string(int_of(trial, "revision")) + ", " +
+                                       ago(int_of(trial, "seconds_left")) +
+                                       " left; `meshd confirm` on the server keeps it"});
+  if (const Json& back = member(s, "went_back"); back.is<JsonObject>())
+    rows.push_back({"went back", "from revision " + std::to_string(int_of(back, "revision")) + " " +
+                                     since(back, "time") + " ago: " + text_of(back, "why")});
   certificate_rows(s, rows);
   rows.push_back({"alone", "can serve without the server for " + ago(int_of(s, "alone_seconds"))});
   peer_rows(s, rows);

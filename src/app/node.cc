@@ -91,6 +91,8 @@ Outcome<> Node::begin_data_plane() {
   if (!loops) return fail(loops.error());
   loops_ = std::move(*loops);
 
+  trial_ = std::make_unique<Trial>(state_.root(), clock_);
+  trial_->settle(LastGood(state_.root() + "/snapshot"));
   live_ = std::make_unique<LiveConfig>(
       LastGood(state_.root() + "/snapshot"),
       [this](SnapshotPtr s, std::function<void(std::vector<ListenProblem>)> done) {
@@ -129,6 +131,7 @@ void Node::make_agent() {
       .health = *health_,
       .status = [this] { return status_->report(); },
       .collect = [this](std::function<void(MetricsCopy)> done) { loops_->collect(std::move(done)); },
+      .trial = trial_.get(),
       .clock = clock_});
   status_ = std::make_unique<NodeStatus>(parts_for_status());
 }
@@ -157,6 +160,7 @@ NodeParts Node::parts_for_status() {
           .identities = *identities_,
           .health = *health_,
           .agent = *agent_,
+          .trial = *trial_,
           .access = access_,
           .clock = clock_};
 }

@@ -21,6 +21,7 @@
 #include "control/metrics_server.h"
 #include "control/node_status.h"
 #include "control/state_dir.h"
+#include "control/trial.h"
 #include "proxy/data_loops.h"
 
 namespace meshd {
@@ -76,6 +77,7 @@ class Node {
   std::unique_ptr<Identities> identities_;
   std::unique_ptr<DataLoops> loops_;
   std::unique_ptr<LiveConfig> live_;
+  std::unique_ptr<Trial> trial_;
   std::unique_ptr<HealthView> health_;
   std::unique_ptr<HealthCheck> checks_;
   std::unique_ptr<ControlServer> server_;  // null: this node is no server

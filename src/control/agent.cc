@@ -41,7 +41,7 @@ namespace {
 
 // A node that is this far behind in reading our lines is not helped by more of them.
 constexpr size_t kUnsentLinesMax = 1024 * 1024;
-constexpr milliseconds kArmsEvery{1'000};
+constexpr milliseconds kArmsEvery{1'000}, kTrialEvery{1'000};
 constexpr size_t kWatchedMax = 100;
 constexpr uint32_t kPauseDoublings = 6;
 constexpr int64_t kSkewWarn = 30;
@@ -67,6 +67,7 @@ Agent::Agent(Parts parts)
     : parts_(std::move(parts)),
       random_(std::hash<std::string>()(parts_.node.node) ^ static_cast<uint64_t>(parts_.clock.now().ns)),
       pause_timer_(pause_over, this),
+      trial_timer_(watch_trial, this),
       epoch_(static_cast<int64_t>(random_.next() >> 1)) {}
 
 Agent::~Agent() = default;
@@ -81,6 +82,7 @@ Outcome<> Agent::start() {
   state_.since = parts_.clock.unix_now();
   state_.problem = kNotTried;
   done_ = false;
+  if (parts_.trial) trial_timer_.start(kTrialEvery);
   spawn(run());
   return {};
 }
@@ -89,6 +91,7 @@ void Agent::stop() {
   stopping_ = true;
   if (session_) session_->client.close({Errc::cancelled, Side::self, "this node stops"});
   pause_timer_.stop();
+  trial_timer_.stop();
   if (pause_.waiting()) pause_.complete(false);
 }
 
@@ -249,6 +252,7 @@ Task<Outcome<>> Agent::follow(Session& session, Body& body) {
       co_return fail(link_error(server_.at, line.error()));
     }
     session.silence.start(kSilenceMax);
+    if (parts_.trial) parts_.trial->heard();
     Task<Outcome<>> handled = handle(session, std::move(*line));
     auto ok = co_await handled;
     if (!ok) co_return ok;
@@ -278,6 +282,8 @@ Task<Outcome<>> Agent::handle(Session& session, std::string line) {
     co_return co_await committed;
   } else if (type == "health") {
     parts_.health.set_server(down_from_json(member(*j, "down")));
+  } else if (type == "trial" && parts_.trial) {
+    take_trial(*j);
   } else if (type == "watch") {
     session.watched.clear();
     for (const Json& route : list_of(*j, "routes"))
@@ -318,8 +324,8 @@ Task<Outcome<>> Agent::commit(Session& session, uint64_t revision) {
     if (next.sha256 != in.sha256) {
       taken = fail(Errc::protocol, "the snapshot's checksum does not fit what was received");
     } else {
-      Task<Outcome<>> take = parts_.live.take(std::move(next));
-      taken = co_await take;
+      Task<Outcome<>> taking = take(std::move(next));
+      taken = co_await taking;
     }
   }
   Json answer = message(taken ? "ack" : "nack");
@@ -338,6 +344,64 @@ Task<Outcome<>> Agent::commit(Session& session, uint64_t revision) {
   from_nothing_ = !taken && (taken.error().code == Errc::protocol || taken.error().code == Errc::conflict);
   if (from_nothing_) co_return taken;
   co_return Outcome<>();
+}
+
+// As LiveConfig::take, with the way back of a trial on disk before.
+Task<Outcome<>> Agent::take(SealedSnapshot next) {
+  if (taking_) co_return fail(Errc::conflict, "this node is on its way back to the confirmed snapshot");
+  Revision revision = next.stored.revision;
+  if (parts_.trial)
+    if (auto kept = parts_.trial->before(revision, parts_.live.sealed()); !kept) co_return kept;
+  taking_ = true;
+  Task<Outcome<>> taking = parts_.live.take(std::move(next));
+  Outcome<> taken = co_await taking;
+  taking_ = false;
+  if (taken && parts_.trial) parts_.trial->after(revision);
+  co_return taken;
+}
+
+// ---- revisions that must be confirmed
+
+void Agent::take_trial(const Json& line) {
+  TrialTerms terms = terms_of(line);
+  if (flag_of(line, "confirmed"))
+    parts_.trial->confirmed(terms.revision);
+  else
+    parts_.trial->announce(terms);
+}
+
+void Agent::watch_trial(void* raw) {
+  auto& self = *static_cast<Agent*>(raw);
+  self.trial_timer_.start(kTrialEvery);
+  if (!self.parts_.trial->active() || self.taking_ || self.stopping_) return;
+  if (auto why = self.parts_.trial->due()) return spawn(self.go_back(std::move(*why)));
+  if (!self.parts_.trial->guarded() || !self.parts_.collect) return;
+  self.parts_.collect([weak = std::weak_ptr(self.self_)](MetricsCopy metrics) {
+    if (auto agent = weak.lock()) (*agent)->parts_.trial->count(node_figures(metrics));
+  });
+}
+
+Task<void> Agent::go_back(std::string why) {
+  auto kept = parts_.trial->kept();
+  if (!kept) {
+    log::error("there is no way back", {{"why", kept.error().what}});
+    parts_.trial->went_back(why + "; but " + kept.error().what);
+    co_return;
+  }
+  Json line = message("back");
+  set(line, "revision", json(static_cast<int64_t>(parts_.live.sealed().stored.revision.value)));
+  set(line, "sha256", json(kept->sha256));
+  set(line, "why", json(why));
+  taking_ = true;
+  Task<Outcome<>> taking = parts_.live.take(std::move(*kept));
+  Outcome<> taken = co_await taking;
+  taking_ = false;
+  if (!taken) {  // the next second tries again
+    log::error("the confirmed snapshot cannot be taken", {{"why", taken.error().what}});
+    co_return;
+  }
+  parts_.trial->went_back(why);
+  if (session_ != nullptr) session_->out.send(line);
 }
 
 // ---- certificates

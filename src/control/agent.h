@@ -17,6 +17,7 @@
 #include "control/ndjson.h"
 #include "control/server_link.h"
 #include "control/state_dir.h"
+#include "control/trial.h"
 #include "loop/loop.h"
 #include "telemetry/metrics.h"
 
@@ -36,6 +37,7 @@ class Agent {
     std::function<Json()> status;  // what the server shows of this node
     // This node's metrics of now, once; unset: it reports none.
     std::function<void(std::function<void(MetricsCopy)>)> collect = {};
+    Trial* trial = nullptr;  // unset: revisions are not tried
     const Clock& clock;
   };
   // All parts outlive the agent.
@@ -74,6 +76,10 @@ class Agent {
   Task<Outcome<>> follow(Session& session, Body& body);
   Task<Outcome<>> handle(Session& session, std::string line);
   Task<Outcome<>> commit(Session& session, uint64_t revision);
+  Task<Outcome<>> take(SealedSnapshot next);
+  Task<void> go_back(std::string why);
+  void take_trial(const Json& line);
+  static void watch_trial(void* self);
   void say_hello(Session& session);
   void heard(Session& session);
   static void silence(void* session);
@@ -87,7 +93,10 @@ class Agent {
   Session* session_ = nullptr;  // of the open call
   Op<bool> pause_;              // true: go on
   Timer pause_timer_;
-  int64_t epoch_;              // names this process in what it counts
+  Timer trial_timer_;                                              // each second
+  bool taking_ = false;                                            // a snapshot is on its way to the loops
+  std::shared_ptr<Agent*> self_ = std::make_shared<Agent*>(this);  // for answers that come after its end
+  int64_t epoch_;                                                  // names this process in what it counts
   bool from_nothing_ = false;  // what we have did not fit the server's changes: ask for everything
   bool stopping_ = false;
   bool done_ = true;

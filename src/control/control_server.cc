@@ -47,6 +47,13 @@ Outcome<> ControlServer::open() {
   distributor_->on_arms = [this](const std::string& node, const Json& line) {
     canaries_->report(node, line);
   };
+  confirm_ = std::make_unique<ConfirmDesk>(*store_, *publisher_, clock_, [this] {
+    distributor_->tell_trial([this] { return confirm_->line(); });
+  });
+  if (auto ok = confirm_->load(); !ok) return ok;
+  distributor_->on_back = [this](const std::string& node, Revision revision, const std::string& why) {
+    confirm_->went_back(node, revision, why);
+  };
   watch_ = std::make_unique<ConfigWatch>(*publisher_);
   watch_->begin();
 
@@ -61,8 +68,9 @@ Outcome<> ControlServer::open() {
   certificates_ = std::make_unique<CertificateDesk>(*store_, *authority_, *publisher_, clock_);
   desks_ = std::make_unique<ControlDesks>(*join_, *certificates_, *distributor_, *registry_, domain);
   api_ = std::make_unique<ServerApi>(ServerApi::Parts{*store_, *authority_, *registry_, *publisher_,
-                                                      *distributor_, clock_, file_.name, control});
-  history_ = std::make_unique<HistoryApi>(*store_, *publisher_);
+                                                      *distributor_, *confirm_, *canaries_, clock_,
+                                                      file_.name, control});
+  history_ = std::make_unique<HistoryApi>(*store_, *publisher_, *confirm_);
   ca_api_ = std::make_unique<CaApi>(CaApi::Parts{*store_, *authority_, clock_});
   canary_api_ = std::make_unique<CanaryApi>(*canaries_);
   return {};
@@ -145,6 +153,7 @@ void ControlServer::tick() {
   watch_->check();
   distributor_->tick();
   canaries_->tick();
+  confirm_->tick();
   identity_->tick();
   if (ticks_ % kFlushTicks == 0)
     if (auto ok = registry_->flush(); !ok)
@@ -211,6 +220,7 @@ Json ControlServer::status_json() const {
   j["revision"] = json(static_cast<int64_t>(publisher_->revision().value));
   j["config"] = json(file_.config);
   j["config_problem"] = json(watch_->problem());
+  j["unconfirmed"] = confirm_->json();
   j["nodes"] = Json(std::move(nodes));
   j["ca"] = Json(std::move(authority));
   return Json(std::move(j));

@@ -13,6 +13,7 @@
 #include "control/ca_api.h"
 #include "control/canary_api.h"
 #include "control/config_watch.h"
+#include "control/confirm_desk.h"
 #include "control/control_port.h"
 #include "control/distribute.h"
 #include "control/publish.h"
@@ -91,6 +92,7 @@ class ControlServer {
   std::unique_ptr<HistoryApi> history_;
   std::unique_ptr<CaApi> ca_api_;
   std::unique_ptr<CanaryDesk> canaries_;
+  std::unique_ptr<ConfirmDesk> confirm_;
   std::unique_ptr<CanaryApi> canary_api_;
   std::unique_ptr<ConfigWatch> watch_;
   ServerGroup group_;

@@ -174,9 +174,11 @@ TEST_CASE("over TLS a machine joins with a token, gets certificates and the conf
   spawn(read_lines(response->body.get(), &lines, &over));
   auto last_is = [&](const char* type) { return !lines.empty() && text_of(lines.back(), "type") == type; };
   real.loop.run_until([&] { return last_is("health"); });
-  CHECK(text_of(lines.front(), "type") == "snapshot");
-  CHECK(int_of(lines.front(), "revision") == 1);
-  CHECK(text_of(lines.front(), "sha256") == real.server->publisher().content()->sha256);
+  CHECK(text_of(lines.front(), "type") == "trial");
+  CHECK(flag_of(lines.front(), "confirmed"));
+  CHECK(text_of(lines.at(1), "type") == "snapshot");
+  CHECK(int_of(lines.at(1), "revision") == 1);
+  CHECK(text_of(lines.at(1), "sha256") == real.server->publisher().content()->sha256);
 
   auto waiting = real.api("GET", "/v1/revisions/1/acks");
   CHECK(!flag_of(waiting.body, "done"));

@@ -13,7 +13,9 @@ Distributor::Distributor(Registry& registry, const Clock& clock)
            .history = {},
            .health = {},
            .watch = {},
+           .trial = {},
            .on_health = {},
+           .on_back = {},
            .on_arms = {},
            .on_end = {}} {
   hub_.on_health = [this](const std::string& node, const Json& down) {
@@ -22,6 +24,9 @@ Distributor::Distributor(Registry& registry, const Clock& clock)
   };
   hub_.on_arms = [this](const std::string& node, const Json& line) {
     if (on_arms) on_arms(node, line);
+  };
+  hub_.on_back = [this](const std::string& node, Revision revision, const std::string& why) {
+    if (on_back) on_back(node, revision, why);
   };
   hub_.on_end = [this](SyncSession& session) { ended(session); };
 }
@@ -65,6 +70,12 @@ void Distributor::watch(const std::set<std::string>& routes) {
   line["routes"] = Json(std::move(names));
   hub_.watch = Chunk::copy(to_text(Json(std::move(line))) + "\n");
   ++hub_.watch_version;
+  wake_all();
+}
+
+void Distributor::tell_trial(std::function<std::string()> line) {
+  hub_.trial = std::move(line);
+  ++hub_.trial_version;
   wake_all();
 }
 

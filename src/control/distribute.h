@@ -28,6 +28,10 @@ class Distributor {
   void watch(const std::set<std::string>& routes);
   std::function<void(const std::string& node, const Json& line)> on_arms;
 
+  // What nodes are told of a revision on trial (confirm_desk.h), before the content and whenever this is called.
+  void tell_trial(std::function<std::string()> line);
+  std::function<void(const std::string& node, Revision revision, const std::string& why)> on_back;
+
   // Once per second: pings, silence, who is away.
   void tick();
   // Ends every session in order; nodes come back by themselves.

@@ -64,7 +64,12 @@ Task<Result<Response>> HistoryApi::revisions(ApiCall& call) {
   auto list = store_.revisions().list(static_cast<size_t>(*limit));
   if (!list) co_return api_error(list.error());
   JsonArray items;
-  for (const auto& r : *list) items.push_back(revision_json(r));
+  const Json waits = confirm_.json();
+  for (const auto& r : *list) {
+    items.push_back(revision_json(r));
+    if (int_of(waits, "revision") == static_cast<int64_t>(r.number.value))
+      items.back().get<JsonObject>()["unconfirmed"] = waits;
+  }
   JsonObject answer;
   answer["revisions"] = Json(std::move(items));
   co_return json_response(200, Json(std::move(answer)));

@@ -17,7 +17,8 @@ struct Answer {
 
 struct TestHistory {
   TestServer server;
-  HistoryApi api{*server.store, *server.publisher};
+  ConfirmDesk confirm{*server.store, *server.publisher, server.clock, [] {}};
+  HistoryApi api{*server.store, *server.publisher, confirm};
   ApiRouter router;
   TestHistory() { api.mount(router); }
 

@@ -150,6 +150,9 @@ Json NodeStatus::report() const {
   }
   if (!parts_.agent.state().refused.empty()) o["refused"] = json(parts_.agent.state().refused);
 
+  if (parts_.trial.active()) o["unconfirmed"] = parts_.trial.json();
+  if (Json back = parts_.trial.last_return(); back.is<JsonObject>()) o["went_back"] = back;
+
   JsonArray problems;
   for (const ListenProblem& p : parts_.live.listen_problems()) {
     JsonObject item;

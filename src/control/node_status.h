@@ -31,6 +31,7 @@ struct NodeParts {
   const Identities& identities;
   const HealthView& health;
   const Agent& agent;
+  const Trial& trial;
   const AccessWriter& access;
   const Clock& clock;
 };

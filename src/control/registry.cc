@@ -120,6 +120,13 @@ void Registry::refused(const std::string& name, const Content& content, const st
   changed.notify();
 }
 
+void Registry::went_back(const std::string& name, const std::string& sha256) {
+  NodeState* node = live(name);
+  if (node == nullptr) return;
+  node->sha256 = sha256;
+  changed.notify();
+}
+
 void Registry::status(const std::string& name, std::string text) {
   NodeState* node = live(name);
   if (node == nullptr || text.size() > kStatusBytesMax) return;

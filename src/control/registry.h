@@ -65,6 +65,7 @@ class Registry {
   void heard(const std::string& name);
   void acked(const std::string& name, const Content& content);
   void refused(const std::string& name, const Content& content, const std::string& error);
+  void went_back(const std::string& name, const std::string& sha256);  // to the content that this names
   void status(const std::string& name, std::string json);
   void disconnected(const std::string& name);
 

@@ -42,6 +42,7 @@ Json token_json(const store::TokenRecord& t, UnixSeconds now) {
 
 void ServerApi::mount(ApiRouter& router) {
   router.add("POST", "/v1/apply", [this](ApiCall& c) { return apply(c); });
+  router.add("POST", "/v1/confirm", [this](ApiCall& c) { return confirm(c); });
   router.add("GET", "/v1/revisions/{}/acks", [this](ApiCall& c) { return acks(c); });
   router.add("GET", "/v1/nodes", [this](ApiCall& c) { return nodes(c); });
   router.add("DELETE", "/v1/nodes/{}", [this](ApiCall& c) { return remove_node(c); });
@@ -65,12 +66,37 @@ Task<Result<Response>> ServerApi::apply(ApiCall& call) {
   Published done;
   if (flag_of(*body, "dry_run")) {
     done = parts_.publisher.check(change);
+  } else if (int64_t confirm_within = int_of(*body, "confirm_seconds"); confirm_within != 0) {
+    if (parts_.canaries.any_running())
+      co_return api_error(
+          {Errc::conflict,
+           "a canary is running; `meshd canary status` shows it. End it, or apply without --confirm"});
+    ConfirmDesk::Order order{confirm_within, text_of(*body, "guard").substr(0, 1024),
+                             static_cast<uint64_t>(std::max<int64_t>(0, int_of(*body, "min_requests")))};
+    auto published = parts_.confirm.apply(std::move(change), order);
+    if (!published) co_return api_error(published.error());
+    done = std::move(*published);
   } else {
     auto published = parts_.publisher.publish(change);
     if (!published) co_return api_error(published.error());
     done = std::move(*published);
   }
   co_return published_response(done);
+}
+
+Task<Result<Response>> ServerApi::confirm(ApiCall& call) {
+  auto body = co_await json_body(call.request);
+  if (!body) co_return api_error(body.error());
+  if (flag_of(*body, "back")) {
+    auto published = parts_.confirm.take_back(call.caller, "taken back by " + call.caller);
+    if (!published) co_return api_error(published.error());
+    co_return published_response(*published);
+  }
+  auto kept = parts_.confirm.confirm(call.caller);
+  if (!kept) co_return api_error(kept.error());
+  JsonObject answer;
+  answer["revision"] = number(kept->value);
+  co_return json_response(200, Json(std::move(answer)));
 }
 
 Task<Result<Response>> ServerApi::acks(ApiCall& call) {

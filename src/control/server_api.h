@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // server_api.h: what a server adds to the local API. JSON in and out, times in seconds since 1970, errors as {"error","code"}.
 //
-// POST   /v1/apply            {"yaml","message"?,"dry_run"?,"file"?: its name in findings}
+// POST   /v1/apply            {"yaml","message"?,"dry_run"?,"file"?: its name in findings,
+//                              "confirm_seconds"?,"guard"?,"min_requests"?: it must be confirmed in time (confirm_desk.h)}
 //                             200 {"revision","changed","warnings": [text],"rendered","summary","diff"}
 //                             422 {"error","code","rendered","summary"}: the file has errors and nothing was changed
+// POST   /v1/confirm          {"back"?}   {"revision"}; with `back` as /v1/apply: the text of before is a new revision
 // GET    /v1/revisions/N/acks?wait=MS   {"revision","done","nodes": [{"name","connected","away","acked": bool,"acked_revision","error"}]}
 //                             With `wait` it is answered when a node's state changes or all connected nodes have the revision.
 // GET    /v1/nodes                      {"nodes": [registry.h: node_json]}
@@ -17,6 +19,8 @@
 
 #include "ca/authority.h"
 #include "control/api_router.h"
+#include "control/canary_desk.h"
+#include "control/confirm_desk.h"
 #include "control/distribute.h"
 #include "control/history_api.h"
 #include "control/publish.h"
@@ -35,6 +39,8 @@ class ServerApi {
     Registry& registry;
     Publisher& publisher;
     Distributor& distributor;
+    ConfirmDesk& confirm;
+    const CanaryDesk& canaries;
     const Clock& clock;
     std::string own_node;                  // it cannot be removed
     std::function<std::string()> control;  // "ip:port" that nodes dial
@@ -47,6 +53,7 @@ class ServerApi {
  private:
   using Answer = Task<Result<Response>>;
   Answer apply(ApiCall& call);
+  Answer confirm(ApiCall& call);
   Answer acks(ApiCall& call);
   Answer nodes(ApiCall& call);
   Answer remove_node(ApiCall& call);

@@ -67,6 +67,12 @@ Task<Result<Chunk>> SyncSession::next() {
 // The next thing the node should be told, into sending_; false: nothing.
 bool SyncSession::prepare() {
   if (!greeted_) return false;
+  // Before the content that it is about.
+  if (hub_.trial && trial_sent_ != hub_.trial_version) {
+    trial_sent_ = hub_.trial_version;
+    sending_ = Chunk::copy(hub_.trial());
+    return true;
+  }
   const ContentPtr& newest = hub_.history.newest();
   if (newest && !sent_ && newest->sha256 != has_ && newest->sha256 != refused_) {
     sent_ = newest;
@@ -128,6 +134,8 @@ void SyncSession::take(const Json& line) {
     take_answer(line, false);
   else if (type == "health")
     hub_.on_health(node_, member(line, "down"));
+  else if (type == "back")
+    take_back(line);
   else if (type == "arms" && hub_.on_arms)
     hub_.on_arms(node_, line);
   else if (type == "status")
@@ -167,6 +175,24 @@ void SyncSession::take_answer(const Json& line, bool taken) {
     hub_.registry.refused(node_, *sent_, error);
   }
   sent_ = nullptr;
+  wake();
+}
+
+// What it went back from it is not sent again; anything newer it is.
+void SyncSession::take_back(const Json& line) {
+  Revision tried{static_cast<uint64_t>(std::max<int64_t>(int_of(line, "revision"), 0))};
+  std::string why = text_of(line, "why", "no reason given").substr(0, 1024);
+  log::warn("node went back from an unconfirmed revision",
+            {{"node", node_}, {"revision", tried.value}, {"why", why}});
+  has_ = text_of(line, "sha256");
+  sent_ = nullptr;
+  const ContentPtr newest = hub_.history.newest();
+  if (newest && newest->revision == tried) {
+    refused_ = newest->sha256;
+    hub_.registry.refused(node_, *newest, "went back: " + why);
+  }
+  hub_.registry.went_back(node_, has_);
+  if (hub_.on_back) hub_.on_back(node_, tried, why);
   wake();
 }
 

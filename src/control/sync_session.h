@@ -28,7 +28,10 @@ struct SyncHub {
   uint64_t health_version = 0;  // counts its changes
   Chunk watch;                  // the newest {"type":"watch"} line; empty: none was needed yet
   uint64_t watch_version = 0;
+  std::function<std::string()> trial;  // the {"type":"trial"} line as of now; unset: there is none
+  uint64_t trial_version = 0;
   std::function<void(const std::string& node, const Json& down)> on_health;
+  std::function<void(const std::string& node, Revision revision, const std::string& why)> on_back;
   std::function<void(const std::string& node, const Json& line)> on_arms;
   std::function<void(SyncSession&)> on_end;
 };
@@ -57,6 +60,7 @@ class SyncSession final : public std::enable_shared_from_this<SyncSession> {
   void take(const Json& line);
   void take_hello(const Json& line);
   void take_answer(const Json& line, bool taken);
+  void take_back(const Json& line);
 
   SyncHub& hub_;
   std::string node_;
@@ -71,6 +75,7 @@ class SyncSession final : public std::enable_shared_from_this<SyncSession> {
   Instant sent_at_;
   uint64_t health_sent_ = 0;  // version
   uint64_t watch_sent_ = 0;   // version
+  uint64_t trial_sent_ = 0;   // version
   Instant heard_at_, pinged_at_;
   bool ping_due_ = false;
   Chunk sending_;  // what is left of the update under way

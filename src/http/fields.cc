@@ -9,26 +9,40 @@ namespace {
 
 constexpr size_t kUsualHead = 1024;  // most heads fit: one allocation each
 
-unsigned char lower(char c) {
-  auto u = static_cast<unsigned char>(c);
-  return u >= 'A' && u <= 'Z' ? static_cast<unsigned char>(u | 0x20) : u;
+template <class Word>
+Word load(const char* at) {
+  Word w;
+  memcpy(&w, at, sizeof w);
+  return w;
+}
+
+// Eight bytes at once: they differ, if at all, in the case of letters.
+bool same_word(uint64_t x, uint64_t y) {
+  constexpr uint64_t kEach = 0x0101010101010101;
+  uint64_t differ = x ^ y;
+  if (differ == 0) return true;
+  if ((differ & ~(kEach * 0x20)) != 0) return false;
+  uint64_t low = (x | kEach * 0x20) & kEach * 0x7f;
+  // The high bit of each byte: at least 'a', not beyond 'z', and ASCII.
+  uint64_t letter = (low + kEach * (0x80 - 'a')) & ~(low + kEach * (0x7f - 'z')) & ~x & kEach * 0x80;
+  return (differ & ~(letter >> 2)) == 0;
 }
 
 }  // namespace
 
 bool same_letters(const char* a, const char* b, size_t size) {
-  // Eight at a time while they are the same bytes, as names nearly always are, or differ in more than case.
-  for (; size >= 8; a += 8, b += 8, size -= 8) {
-    uint64_t x, y;
-    memcpy(&x, a, 8);
-    memcpy(&y, b, 8);
-    if (x == y) continue;
-    if (((x ^ y) & ~uint64_t{0x2020202020202020}) != 0) return false;
-    for (size_t i = 0; i < 8; ++i)
-      if (lower(a[i]) != lower(b[i])) return false;
+  // The last word overlaps the one before.
+  if (size >= 8) {
+    for (size_t i = 0; i + 8 < size; i += 8)
+      if (!same_word(load<uint64_t>(a + i), load<uint64_t>(b + i))) return false;
+    return same_word(load<uint64_t>(a + size - 8), load<uint64_t>(b + size - 8));
   }
+  auto ends = [size](const char* at) {
+    return uint64_t{load<uint32_t>(at)} << 32 | load<uint32_t>(at + size - 4);
+  };
+  if (size >= 4) return same_word(ends(a), ends(b));
   for (size_t i = 0; i < size; ++i)
-    if (lower(a[i]) != lower(b[i])) return false;
+    if (!same_word(static_cast<uint8_t>(a[i]), static_cast<uint8_t>(b[i]))) return false;
   return true;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/semantics.h"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
 #include "base/limits.h"
@@ -40,6 +41,32 @@ std::string normal(std::string_view target) {
 }
 
 }  // namespace
+
+TEST_CASE("names are the same but for the case of ASCII letters, at every length and place") {
+  auto lower = [](std::string text) {
+    for (char& c : text)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    return text;
+  };
+  size_t same = 0;
+  for (size_t size = 0; size <= 20; ++size) {
+    for (size_t place = 0; place < std::max<size_t>(size, 1); ++place) {
+      for (int x = 0; x < 256; ++x) {
+        // Another byte, the other case, the byte itself, and what differs from it in the bit of case only.
+        for (int y : {x ^ 0x20, x, x ^ 0x01, x ^ 0x80, x ^ 0xa0, int{'a'}}) {
+          std::string a(size, 'K'), b(size, 'k');
+          if (size > 0) a[place] = static_cast<char>(x), b[place] = static_cast<char>(y);
+          bool expected = lower(a) == lower(b);
+          same += expected;
+          if (same_name(a, b) != expected)
+            FAIL("size " << size << " place " << place << " " << x << " " << y);
+        }
+      }
+    }
+  }
+  CHECK(same > 1000);
+  CHECK_FALSE(same_name("te", "tee"));
+}
 
 TEST_CASE("a path has one spelling, or is refused") {
   struct Row {

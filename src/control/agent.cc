@@ -82,7 +82,7 @@ Outcome<> Agent::start() {
   state_.since = parts_.clock.unix_now();
   state_.problem = kNotTried;
   done_ = false;
-  if (parts_.trial) trial_timer_.start(kTrialEvery);
+  if (parts_.trial && parts_.trial->active()) trial_timer_.start(kTrialEvery);
   spawn(run());
   return {};
 }
@@ -352,6 +352,7 @@ Task<Outcome<>> Agent::take(SealedSnapshot next) {
   Revision revision = next.stored.revision;
   if (parts_.trial)
     if (auto kept = parts_.trial->before(revision, parts_.live.sealed()); !kept) co_return kept;
+  if (parts_.trial && parts_.trial->active()) trial_timer_.start(kTrialEvery);
   taking_ = true;
   Task<Outcome<>> taking = parts_.live.take(std::move(next));
   Outcome<> taken = co_await taking;
@@ -372,8 +373,9 @@ void Agent::take_trial(const Json& line) {
 
 void Agent::watch_trial(void* raw) {
   auto& self = *static_cast<Agent*>(raw);
+  if (!self.parts_.trial->active() || self.stopping_) return;
   self.trial_timer_.start(kTrialEvery);
-  if (!self.parts_.trial->active() || self.taking_ || self.stopping_) return;
+  if (self.taking_) return;
   if (auto why = self.parts_.trial->due()) return spawn(self.go_back(std::move(*why)));
   if (!self.parts_.trial->guarded() || !self.parts_.collect) return;
   self.parts_.collect([weak = std::weak_ptr(self.self_)](MetricsCopy metrics) {
@@ -392,6 +394,7 @@ Task<void> Agent::go_back(std::string why) {
   set(line, "revision", json(static_cast<int64_t>(parts_.live.sealed().stored.revision.value)));
   set(line, "sha256", json(kept->sha256));
   set(line, "why", json(why));
+  bool lost = parts_.trial->lost();
   taking_ = true;
   Task<Outcome<>> taking = parts_.live.take(std::move(*kept));
   Outcome<> taken = co_await taking;
@@ -401,7 +404,12 @@ Task<void> Agent::go_back(std::string why) {
     co_return;
   }
   parts_.trial->went_back(why);
-  if (session_ != nullptr) session_->out.send(line);
+  if (session_ == nullptr) co_return;
+  // That this node was lost, or stood still, says nothing of the change: nobody else goes back for it.
+  if (lost)
+    session_->client.close({Errc::timeout, Side::upstream, "the server was lost during a trial"});
+  else
+    session_->out.send(line);
 }
 
 // ---- certificates

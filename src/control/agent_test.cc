@@ -100,6 +100,10 @@ struct Fixture {
                   },
                   Clock::system()};
   HealthView health{[this](std::shared_ptr<const DownEndpoints> d) { down = *d; }};
+  FakeClock times;  // of the trial
+  Trial trial{mesh.dir / "", times};
+  MetricsCopy metrics;
+  int collected = 0;
   std::unique_ptr<Agent> agent;
 
   explicit Fixture(SpiffeId shown = server_id("t.mesh", "n1")) {
@@ -117,6 +121,12 @@ struct Fixture {
                                              .live = live,
                                              .health = health,
                                              .status = [] { return Json(JsonObject{{"node", json("n1")}}); },
+                                             .collect =
+                                                 [this](std::function<void(MetricsCopy)> done) {
+                                                   ++collected;
+                                                   done(metrics);
+                                                 },
+                                             .trial = &trial,
                                              .clock = Clock::system()});
     REQUIRE(agent->start());
   }
@@ -219,6 +229,68 @@ TEST_CASE("pauses between tries grow, differ, and have an end") {
   CHECK(reconnect_pause(3, 0) == milliseconds(800));
   CHECK(reconnect_pause(1000, 0) == milliseconds(5'000));
   CHECK(reconnect_pause(1000, 0.999) >= milliseconds(2'500));
+}
+
+namespace {
+
+// The node acts on 1 and tries 2, which must be confirmed in 60 s.
+struct OnTrial : Fixture {
+  SealedSnapshot one = seal({Revision{1}, objects_of(kWeb)});
+  SealedSnapshot two = seal({Revision{2}, objects_of("  web: { instances: [{ node: n1, port: 81 }] }\n")});
+  explicit OnTrial(const std::string& guard = "") {
+    until([&] { return agent->state().connected; });
+    server->send_all(one, one.sha256);
+    until([&] { return server->last("ack") != nullptr; });
+    server->out->send_line(R"({"type":"trial","revision":2,"before":1,"seconds_left":60,"guard":")" + guard +
+                           R"(","min_requests":10})");
+    server->send_all(two, two.sha256);
+    until([&] { return int_of(*server->last("ack"), "revision") == 2; });
+    CHECK(trial.active());
+  }
+  void answered(const char* code, int64_t requests) {
+    MetricCopy m;
+    m.spec.name = "meshd_requests_total";
+    m.series = {{{"outbound", "web", "web", "", code}, false, requests, {}}};
+    metrics.metrics = {m};
+  }
+  bool on(const SealedSnapshot& s) const { return live.sealed().sha256 == s.sha256; }
+};
+
+}  // namespace
+
+TEST_CASE("a guard that breaks sends the agent back, and it says so") {
+  OnTrial t("success>=99%");
+  t.answered("500", 1'000);  // before it began
+  t.until([&] { return t.collected == 1; });
+  CHECK(t.on(t.two));
+  t.answered("500", 1'020);
+  t.until([&] { return t.server->last("back") != nullptr; });
+  CHECK(t.on(t.one));
+  CHECK(!t.trial.active());
+  CHECK(int_of(*t.server->last("back"), "revision") == 2);
+  CHECK(text_of(*t.server->last("back"), "sha256") == t.one.sha256);
+  CHECK(text_of(*t.server->last("back"), "why") == "success>=99%: success was 0.00% of 20 requests");
+}
+
+TEST_CASE(
+    "an agent that lost the server goes back, blames nobody, and says what it has when it is there again") {
+  OnTrial t;
+  t.times.advance(kSilenceMax);
+  t.until([&] { return t.server->sessions == 2 && t.server->count("hello") == 2; });
+  CHECK(t.on(t.one));
+  CHECK(int_of(*t.server->last("hello"), "revision") == 1);
+  CHECK(t.server->last("back") == nullptr);
+  CHECK(text_of(t.trial.last_return(), "why").find("the server is lost") == 0);
+}
+
+TEST_CASE("a confirmed revision stays with the agent") {
+  OnTrial t;
+  t.server->out->send_line(R"({"type":"trial","revision":2,"confirmed":true})");
+  t.until([&] { return !t.trial.active(); });
+  t.times.advance(std::chrono::hours(1));
+  t.until([&] { return !exists(t.mesh.dir / "trial.json"); });
+  CHECK(t.on(t.two));
+  CHECK(t.server->last("back") == nullptr);
 }
 
 }  // namespace meshd

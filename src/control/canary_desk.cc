@@ -129,7 +129,6 @@ Outcome<Published> CanaryDesk::put_back(Canary& canary, const std::string& by, c
   change.author = by;
   change.message = why;
   change.leave_file = leave_file;
-  change.takes_back = true;
   auto published = publish(canary, text, change);
   Split split{canary.before, canary.named};
   if (published) canary.percent = split.percent(canary.named);

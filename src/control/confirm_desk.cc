@@ -32,8 +32,8 @@ Outcome<> ConfirmDesk::load() {
                 {{"revision", pending_->revision.value}, {"seconds_left", seconds_left()}});
     }
   }
-  publisher_.may_change = [this](const Change& change) -> Outcome<> {
-    if (!pending_ || change.takes_back) return {};
+  publisher_.may_change = [this]() -> Outcome<> {
+    if (!pending_) return {};
     return fail(Errc::conflict, name_of(pending_->revision) + " waits for its confirmation, for " +
                                     format_duration(std::chrono::seconds(seconds_left())) +
                                     " more; `meshd confirm` keeps it, `meshd confirm --back` takes it back");
@@ -103,7 +103,6 @@ Outcome<Published> ConfirmDesk::take_back(const std::string& by, const std::stri
   change.text = std::move(old->text);
   change.author = by;
   change.message = "back to " + name_of(pending_->before) + ": " + name_of(pending_->revision) + ", " + why;
-  change.takes_back = true;
   change.with = [this](Revision) -> Outcome<> {
     auto gone = store_.settings().erase(kKey);
     if (!gone) return fail(std::move(gone.error()));
@@ -143,7 +142,8 @@ int64_t ConfirmDesk::seconds_left() const {
 std::string ConfirmDesk::line() const {
   Json j{JsonObject()};
   if (pending_) {
-    j = terms_json({pending_->revision, seconds_left(), pending_->order.guard, pending_->order.min_requests});
+    j = terms_json({pending_->revision, pending_->before, seconds_left(), pending_->order.guard,
+                    pending_->order.min_requests});
   } else {
     j.get<JsonObject>()["revision"] = number(publisher_.revision().value);
     j.get<JsonObject>()["confirmed"] = Json(true);

@@ -147,6 +147,42 @@ TEST_CASE("what a node refuses is kept with its reason and not sent again; the n
   CHECK(mesh.server.registry->find("n1")->acked.value == 3);
 }
 
+TEST_CASE("a trial is announced before its content; what a node went back from is not sent to it again") {
+  Mesh mesh;
+  FakeNode node("n1");
+  std::string said;
+  mesh.server.distributor->on_back = [&](const std::string& name, Revision r, const std::string& why) {
+    said = name + " " + std::to_string(r.value) + " " + why;
+  };
+  node.connect(mesh.server);
+  mesh.until_newest(node);
+  std::string confirmed = node.has().sha256;
+  CHECK(node.trial.is<picojson::null>());
+
+  mesh.server.distributor->tell_trial([] {
+    return R"({"type":"trial","revision":2})"
+           "\n";
+  });
+  node.refuse_with = "stop here";
+  mesh.server.publish(test_file(50));
+  mesh.loop.run_until([&] { return node.commits == 2; });
+  CHECK(int_of(node.trial, "revision") == 2);
+  node.refuse_with.clear();
+  settle(mesh.loop);
+
+  node.say(R"({"type":"back","revision":2,"sha256":")" + confirmed + R"(","why":"a guard"})");
+  mesh.loop.run_until([&] { return !said.empty(); });
+  settle(mesh.loop);
+  CHECK(said == "n1 2 a guard");
+  CHECK(node.commits == 2);
+  CHECK(mesh.server.registry->find("n1")->sha256 == confirmed);
+  CHECK(mesh.server.registry->find("n1")->error == "went back: a guard");
+  mesh.server.publish(test_file(40));
+  mesh.until_newest(node);
+  CHECK(node.full == 1);  // against what it went back to
+  CHECK(mesh.server.registry->find("n1")->error.empty());
+}
+
 TEST_CASE("twenty nodes get a change, each as one small step") {
   Mesh mesh;
   std::vector<std::unique_ptr<FakeNode>> nodes;

@@ -17,15 +17,16 @@
 //     {"type":"status", …}                                                     each heartbeat: the node's status JSON
 //     {"type":"arms","epoch": E,"arms": [{"route","arm","requests","failures","steps"}]}   each second while watched:
 //       sums since the node's process began, which `epoch` names (control/figures.h)
-//     {"type":"back","revision": R,"sha256": hex,"why"}           R was on trial; the node went back to what this names
+//     {"type":"back","revision": R,"sha256": hex,"why"}           R was on trial; time or guard sent the node back to what this
+//       names. A node that lost the server says hello with it instead, and tries again
 //   server → node
 //     {"type":"snapshot","revision": R,"base": B,"sha256": hex}   base 0: what follows is everything, else what changed
 //     {"type":"object","object": {"json","kind","name"}}          (snapshot/codec.h)
 //     {"type":"remove","kind","name"}
 //     {"type":"commit","revision": R}                             take effect; sha256 is over encode_snapshot's text
 //     {"type":"health","down": {"<endpoint id>": "reason"}}       of the whole mesh; replaces the last one
-//     {"type":"trial","revision": R,"seconds_left","guard","min_requests"}   R, which may follow, must be confirmed in time,
-//                                                                 or is gone back from; {"type":"trial","revision": R,"confirmed": true}
+//     {"type":"trial","revision": R,"before": B,"seconds_left","guard","min_requests"}   R, which may follow, must be
+//       confirmed in time, or is gone back from to B; {"type":"trial","revision": R,"confirmed": true}
 //     {"type":"watch","routes": [name]}                           whose arms to report; replaces the last one
 //     {"type":"ping","time": unix seconds}                        each heartbeat
 // Lines have at most kControlLineMax bytes. Unknown types are ignored, so that versions can differ by one.

@@ -50,7 +50,7 @@ Outcome<Published> Publisher::publish(const Change& change) {
   Published& result = checked.result;
   if (!result.accepted) return std::move(result);
   if (may_change && change.text != text_)
-    if (auto may = may_change(change); !may) return fail(std::move(may.error()));
+    if (auto may = may_change(); !may) return fail(std::move(may.error()));
   if (auto kept = keep(change, result); !kept) return fail(std::move(kept.error()));
 
   // The revision is on disk: from here the change only goes forward, whatever happens to this process.

@@ -30,7 +30,6 @@ struct Change {
   // An edit of the server's file that is not in force makes this a conflict; without it the edit is laid aside.
   bool careful = false;
   bool leave_file = false;  // the server's file is not touched: it holds an edit that must not be lost
-  bool takes_back = false;  // it puts back what was in force before, and passes `may_change`
   // Runs in the transaction that makes the revision: what must be on disk with it.
   std::function<Outcome<>(Revision)> with;
 };
@@ -76,7 +75,7 @@ class Publisher {
   const std::string& file() const { return settings_.file; }
 
   // Whether a change may be made now; unset: always. Errors: why not.
-  std::function<Outcome<>(const Change&)> may_change;
+  std::function<Outcome<>()> may_change;
   // Called with each new content, and by load().
   std::function<void(const ContentPtr&)> on_content;
 

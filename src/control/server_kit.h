@@ -200,6 +200,7 @@ class FakeNode {
   bool mute = false;        // answers nothing
   size_t commits = 0, full = 0, objects = 0, pings = 0;
   std::string health;  // the last one, as text
+  Json trial;          // the last one
 
  private:
   Task<void> listen() {
@@ -225,6 +226,8 @@ class FakeNode {
       commit();
     } else if (type == "health") {
       health = to_text(member(j, "down"));
+    } else if (type == "trial") {
+      trial = j;
     } else if (type == "ping") {
       ++pings;
     }

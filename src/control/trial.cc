@@ -19,6 +19,7 @@ constexpr int64_t kSecondsMax = 7 * 86'400;
 Json terms_json(const TrialTerms& terms) {
   JsonObject j;
   j["revision"] = json(static_cast<int64_t>(terms.revision.value));
+  j["before"] = json(static_cast<int64_t>(terms.before.value));
   j["seconds_left"] = json(terms.seconds_left);
   j["guard"] = json(terms.guard);
   j["min_requests"] = json(static_cast<int64_t>(terms.min_requests));
@@ -28,6 +29,7 @@ Json terms_json(const TrialTerms& terms) {
 TrialTerms terms_of(const Json& j) {
   TrialTerms terms;
   terms.revision.value = static_cast<uint64_t>(std::max<int64_t>(int_of(j, "revision"), 0));
+  terms.before.value = static_cast<uint64_t>(std::max<int64_t>(int_of(j, "before"), 0));
   terms.seconds_left = std::clamp<int64_t>(int_of(j, "seconds_left"), 0, kSecondsMax);
   terms.guard = text_of(j, "guard").substr(0, 1024);
   terms.min_requests = static_cast<uint64_t>(std::max<int64_t>(int_of(j, "min_requests"), 0));
@@ -43,9 +45,11 @@ std::optional<std::string> Trial::settle(const LastGood& live) {
     return std::nullopt;
   }
   terms_ = terms_of(*j);
-  deadline_ = int_of(*j, "deadline");
+  // The one place where the clock of the day counts: it went on while this node was off.
+  int64_t left = std::min(int_of(*j, "deadline") - clock_.unix_now(), terms_->seconds_left);
+  until_ = clock_.now() + std::chrono::seconds(left);
   heard_ = clock_.now();
-  if (clock_.unix_now() < deadline_) return std::nullopt;
+  if (left > 0) return std::nullopt;
   auto confirmed = kept();
   if (!confirmed) {
     log::error("the confirmed snapshot cannot be used", {{"why", confirmed.error().what}});
@@ -62,9 +66,12 @@ std::optional<std::string> Trial::settle(const LastGood& live) {
 
 void Trial::announce(const TrialTerms& terms) {
   announced_ = terms;
+  announced_until_ = clock_.now() + std::chrono::seconds(terms.seconds_left);
+  // Another can only follow what was settled: this node did not hear how.
+  if (terms_ && terms_->revision == terms.before) drop();
   if (!terms_ || terms_->revision != terms.revision) return;
   terms_ = terms;
-  deadline_ = clock_.unix_now() + terms.seconds_left;
+  until_ = announced_until_;
   if (auto ok = write(); !ok) log::warn("cannot write down a trial's terms", {{"error", ok.error().what}});
 }
 
@@ -85,7 +92,7 @@ Outcome<> Trial::before(Revision next, const SealedSnapshot& now) {
     seen_ = {};
   }
   terms_ = announced_;
-  deadline_ = clock_.unix_now() + terms_->seconds_left;
+  until_ = announced_until_;
   heard_ = clock_.now();
   auto written = write();
   if (!written) terms_.reset();
@@ -118,7 +125,8 @@ void Trial::drop() {
 
 Outcome<> Trial::write() const {
   Json j = terms_json(*terms_);
-  j.get<JsonObject>()["deadline"] = meshd::json(deadline_);
+  j.get<JsonObject>()["seconds_left"] = meshd::json(seconds_left());
+  j.get<JsonObject>()["deadline"] = meshd::json(clock_.unix_now() + seconds_left());
   return write_file(file_, to_text(j) + "\n");
 }
 
@@ -128,12 +136,16 @@ void Trial::count(const Figures& sums) {
   seen_ = sums.since(*base_);
 }
 
-int64_t Trial::seconds_left() const { return std::max<int64_t>(0, deadline_ - clock_.unix_now()); }
+int64_t Trial::seconds_left() const {
+  return std::max<int64_t>(0, std::chrono::ceil<std::chrono::seconds>(until_ - clock_.now()).count());
+}
+
+bool Trial::lost() const { return clock_.now() - heard_ >= kSilenceMax; }
 
 std::optional<std::string> Trial::due() const {
   if (!terms_) return std::nullopt;
-  if (clock_.now() - heard_ >= kSilenceMax) return "the server is lost, and it was not confirmed";
-  if (clock_.unix_now() >= deadline_ + kTrialGrace.count() / 1000) return "it was not confirmed in time";
+  if (lost()) return "the server is lost, and it was not confirmed";
+  if (clock_.now() >= until_ + kTrialGrace) return "it was not confirmed in time";
   if (seen_.requests >= std::max<uint64_t>(terms_->min_requests, 1))
     if (auto guards = parse_guards(terms_->guard)) return broken(*guards, seen_);
   return std::nullopt;

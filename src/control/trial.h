@@ -19,6 +19,7 @@ namespace meshd {
 // What the server says of a revision that is not confirmed.
 struct TrialTerms {
   Revision revision;
+  Revision before;  // in force until it came, and where everybody goes back to; 0: not known
   int64_t seconds_left = 0;
   std::string guard;
   uint64_t min_requests = 0;
@@ -62,6 +63,8 @@ class Trial {
   void count(const Figures& sums);
   // Why it is time to go back; nothing: not yet.
   std::optional<std::string> due() const;
+  // No line of the server came for kSilenceMax.
+  bool lost() const;
   // Where to. Errors: it cannot be read.
   Outcome<SealedSnapshot> kept() const;
 
@@ -78,7 +81,7 @@ class Trial {
   LastGood kept_;
   const Clock& clock_;
   std::optional<TrialTerms> announced_, terms_;
-  UnixSeconds deadline_ = 0;  // by this node's clock
+  Instant announced_until_{}, until_{};  // a clock that is set meanwhile does not move them
   Instant heard_{};
   std::optional<Figures> base_;  // the sums when it began
   Figures seen_;                 // since then

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// get.cc: `meshd get services|nodes|routes|policies|certs`: what this node acts on, as lists.
+// get.cc: `meshd get services|nodes|routes|policies|limits|certs`: what this node acts on, as lists.
 #include "base/clock.h"
 #include "control/admin_client.h"
 #include "meshd/command.h"
@@ -26,6 +26,20 @@ std::string cell(const Json& j) {
   return out;
 }
 std::string cell(const Json& j, const std::string& key) { return or_dash(cell(member(j, key))); }
+
+// A number with a fraction, short.
+std::string measure(const Json& j, const std::string& key) {
+  const Json& n = member(j, key);
+  char text[32];
+  snprintf(text, sizeof text, "%.3g", n.is<double>() ? n.get<double>() : 0);
+  return n.is<double>() ? text : "-";
+}
+
+// Where it stands, and why it is out of force.
+std::string place_of(const Json& j) {
+  std::string why = text_of(j, "quarantined");
+  return cell(j, "at") + (why.empty() ? "" : " quarantined: " + why);
+}
 
 Row service_row(const Json& s) {
   std::string all = std::to_string(list_of(s, "endpoints").size());
@@ -70,15 +84,27 @@ const Kind kKinds[] = {
     {"routes",
      {"NAME", "SERVICE", "MATCH", "TO", "AT"},
      [](const Json& r) -> Row {
-       return {cell(r, "name"), cell(r, "service"), cell(r, "match"), arms(r),
-               cell(r, "at") +
-                   (text_of(r, "quarantined").empty() ? "" : " quarantined: " + text_of(r, "quarantined"))};
+       return {cell(r, "name"), cell(r, "service"), cell(r, "match"), arms(r), place_of(r)};
      }},
     {"policies",
      {"NAME", "EFFECT", "MODE", "FROM", "TO", "METHODS", "PATHS", "AT"},
      [](const Json& p) -> Row {
        return {cell(p, "name"), cell(p, "effect"),  cell(p, "mode"),  cell(p, "from"),
-               cell(p, "to"),   cell(p, "methods"), cell(p, "paths"), cell(p, "at")};
+               cell(p, "to"),   cell(p, "methods"), cell(p, "paths"), place_of(p)};
+     }},
+    {"limits",
+     {"NAME", "SCOPE", "RATE", "BURST", "KEY", "LEASE", "SHARE", "HERE", "DEMAND"},
+     [](const Json& l) -> Row {
+       std::string left = cell(l, "lease_ms");
+       return {cell(l, "name"),
+               cell(l, "scope"),
+               measure(l, "rate") + "/s",
+               cell(l, "burst"),
+               cell(l, "key"),
+               cell(l, "lease") + (left == "-" ? "" : " for " + left + " ms"),
+               measure(l, "share"),
+               measure(l, "here") + "/s",
+               measure(l, "demand")};
      }},
     {"certs",
      {"NAME", "ID", "STATE", "LEFT", "SERIAL", "PROBLEM"},
@@ -120,9 +146,9 @@ int run_get(Globals& globals, const std::string& name) {
 void add_get(CLI::App& app, Globals& globals) {
   auto* command = app.add_subcommand("get", "List what this node acts on");
   auto kind = std::make_shared<std::string>();
-  command->add_option("kind", *kind, "services, nodes, routes, policies or certs")
+  command->add_option("kind", *kind, "services, nodes, routes, policies, limits or certs")
       ->required()
-      ->check(CLI::IsMember({"services", "nodes", "routes", "policies", "certs"}));
+      ->check(CLI::IsMember({"services", "nodes", "routes", "policies", "limits", "certs"}));
   command->callback(
       [&globals, kind] { globals.action = [&globals, kind] { return run_get(globals, *kind); }; });
 }

@@ -105,11 +105,15 @@ Outcome<> Node::begin_data_plane() {
     health_->set_checked(checks_->results());
     if (agent_) agent_->health_changed();
   });
+  leases_ = std::make_unique<LimitLeases>(loops_->budgets(), clock_, [this](const Json& line) {
+    if (agent_) agent_->say(line);
+  });
   live_->prepare_with([this](SnapshotPtr s) { return identities_->prepare(std::move(s)); });
   live_->watch([this](const SnapshotPtr& s) {
     access_.configure(s->model.telemetry.access_log);
     identities_->settle(*s);
     if (!stopping_) checks_->follow(s);
+    if (!stopping_) leases_->follow(s);
   });
   return {};
 }
@@ -132,6 +136,7 @@ void Node::make_agent() {
       .status = [this] { return status_->report(); },
       .collect = [this](std::function<void(MetricsCopy)> done) { loops_->collect(std::move(done)); },
       .trial = trial_.get(),
+      .shares = [this](const Json& line) { leases_->granted(line); },
       .clock = clock_});
   status_ = std::make_unique<NodeStatus>(parts_for_status());
 }
@@ -161,6 +166,7 @@ NodeParts Node::parts_for_status() {
           .health = *health_,
           .agent = *agent_,
           .trial = *trial_,
+          .limits = *leases_,
           .access = access_,
           .clock = clock_};
 }
@@ -199,6 +205,7 @@ void Node::stop(std::function<void()> done) {
   agent_->stop();
   identities_->stop();
   checks_->stop();
+  leases_->stop();
   if (server_) server_->close();
   loops_->drain(kDrainDeadline, [this] { end_parts(); });
 }

@@ -80,6 +80,7 @@ class Node {
   std::unique_ptr<Trial> trial_;
   std::unique_ptr<HealthView> health_;
   std::unique_ptr<HealthCheck> checks_;
+  std::unique_ptr<LimitLeases> leases_;
   std::unique_ptr<ControlServer> server_;  // null: this node is no server
   std::unique_ptr<Agent> agent_;
   std::unique_ptr<NodeStatus> status_;

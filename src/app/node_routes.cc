@@ -2,7 +2,7 @@
 // node_routes.cc: what every node answers on its local API; a server adds its own (control_server.h).
 //
 //   GET /v1/status        NodeStatus::status
-//   GET /v1/get/KIND      services, nodes, routes, policies, certs
+//   GET /v1/get/KIND      services, nodes, routes, policies, limits, certs
 //   POST /v1/explain      what the data plane would do with a request (control/explain.h)
 //   POST /v1/drain        as SIGTERM: requests finish, then the process ends
 //   POST /v1/logs/reopen  as SIGHUP

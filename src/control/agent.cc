@@ -241,6 +241,11 @@ void Agent::report_arms(void* raw) {
   });
 }
 
+void Agent::say(const Json& line) {
+  if (session_ != nullptr && state_.connected && session_->out.queued() < kUnsentLinesMax)
+    session_->out.send(line);
+}
+
 // ---- what the server says
 
 Task<Outcome<>> Agent::follow(Session& session, Body& body) {
@@ -291,6 +296,8 @@ Task<Outcome<>> Agent::handle(Session& session, std::string line) {
         session.watched.insert(route.get<std::string>());
     session.report.stop();
     if (!session.watched.empty() && parts_.collect) session.report.start(milliseconds(0));
+  } else if (type == "shares") {
+    if (parts_.shares) parts_.shares(*j);
   } else if (type == "ping") {
     int64_t skew =
         parts_.clock.unix_now() - std::max<int64_t>(int_of(*j, "time", parts_.clock.unix_now()), 0);

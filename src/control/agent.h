@@ -37,7 +37,8 @@ class Agent {
     std::function<Json()> status;  // what the server shows of this node
     // This node's metrics of now, once; unset: it reports none.
     std::function<void(std::function<void(MetricsCopy)>)> collect = {};
-    Trial* trial = nullptr;  // unset: revisions are not tried
+    Trial* trial = nullptr;                        // unset: revisions are not tried
+    std::function<void(const Json&)> shares = {};  // of mesh-wide rate limits; unset: there are none
     const Clock& clock;
   };
   // All parts outlive the agent.
@@ -50,6 +51,8 @@ class Agent {
   void stop();
   bool stopped() const { return done_; }
 
+  // Says one line to the server; lost while away, or when the server does not keep up.
+  void say(const Json& line);
   // This node's own health changed: the server is told.
   void health_changed();
 

@@ -17,7 +17,12 @@ Distributor::Distributor(Registry& registry, const Clock& clock)
            .on_health = {},
            .on_back = {},
            .on_arms = {},
-           .on_end = {}} {
+           .on_demand = {},
+           .on_end = {}},
+      shares_(clock.now()) {
+  hub_.on_demand = [this](const std::string& node, const Json& demand) {
+    return shares_.report(node, demand, hub_.clock.now());
+  };
   hub_.on_health = [this](const std::string& node, const Json& down) {
     health_.report(node, down);
     refresh_health();
@@ -35,6 +40,7 @@ Distributor::~Distributor() { close(); }
 
 void Distributor::set_content(const ContentPtr& content) {
   hub_.history.add(content);
+  shares_.follow(content->snapshot);
   refresh_health();
   wake_all();
 }
@@ -59,6 +65,7 @@ void Distributor::drop(const std::string& node) {
     session->end({Errc::denied, Side::self, "the node was removed"});
   }
   health_.forget(node);
+  shares_.forget(node);
   refresh_health();
 }
 

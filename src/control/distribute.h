@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "control/limit_shares.h"
 #include "control/mesh_health.h"
 #include "control/sync_session.h"
 
@@ -48,6 +49,7 @@ class Distributor {
   Registry& registry_;
   SyncHub hub_;
   MeshHealth health_;
+  LimitShares shares_;
   std::string health_line_;
   std::map<std::string, std::shared_ptr<SyncSession>> sessions_;  // by node
 };

@@ -247,8 +247,9 @@ Outcome<Json> NodeStatus::get(std::string_view kind) const {
   if (kind == "nodes") return nodes();
   if (kind == "routes") return routes();
   if (kind == "policies") return policies();
-  return fail(Errc::not_found,
-              "there is no list of '" + std::string(kind) + "': services, nodes, routes, policies or certs");
+  if (kind == "limits") return list_of_items("LimitList", parts_.limits.list());
+  return fail(Errc::not_found, "there is no list of '" + std::string(kind) +
+                                   "': services, nodes, routes, policies, limits or certs");
 }
 
 Json NodeStatus::services() const {
@@ -358,6 +359,8 @@ Json NodeStatus::policies() const {
         o["from"] = Json(std::move(from));
         o["to"] = Json(std::move(to));
       }
+      for (const Quarantined& q : s->quarantined)
+        if (q.kind == "rule" && q.name == r.name) o["quarantined"] = json(q.status);
       o["methods"] = words(r.methods);
       o["paths"] = words(r.paths);
       items.push_back(Json(std::move(o)));

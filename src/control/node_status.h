@@ -12,6 +12,7 @@
 #include "control/agent.h"
 #include "control/health_view.h"
 #include "control/identities.h"
+#include "control/limit_leases.h"
 #include "control/live_config.h"
 
 namespace meshd {
@@ -32,6 +33,7 @@ struct NodeParts {
   const HealthView& health;
   const Agent& agent;
   const Trial& trial;
+  const LimitLeases& limits;
   const AccessWriter& access;
   const Clock& clock;
 };
@@ -44,7 +46,7 @@ class NodeStatus {
   Json status() const;
   // What the server keeps of it: the same, without what the server knows.
   Json report() const;
-  // {"apiVersion","kind","items":[…]} of services, nodes, routes, policies or certs. Errors: not_found for other words.
+  // {"apiVersion","kind","items":[…]} of services, nodes, routes, policies, limits or certs. Errors: not_found for other words.
   Outcome<Json> get(std::string_view kind) const;
 
   // Traffic can be served: there is a snapshot and the node's certificate is valid. Empty, or why not yet.

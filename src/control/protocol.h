@@ -19,6 +19,8 @@
 //       sums since the node's process began, which `epoch` names (control/figures.h)
 //     {"type":"back","revision": R,"sha256": hex,"why"}           R was on trial; time or guard sent the node back to what this
 //       names. A node that lost the server says hello with it instead, and tries again
+//     {"type":"demand","at": ns of its clock,"acts": N or 0,"limits": {NAME: thousandths of requests a second}}
+//                                                     of mesh-wide rate limits, each 200 ms; which grant it acts on
 //   server → node
 //     {"type":"snapshot","revision": R,"base": B,"sha256": hex}   base 0: what follows is everything, else what changed
 //     {"type":"object","object": {"json","kind","name"}}          (snapshot/codec.h)
@@ -28,6 +30,8 @@
 //     {"type":"trial","revision": R,"before": B,"seconds_left","guard","min_requests"}   R, which may follow, must be
 //       confirmed in time, or is gone back from to B; {"type":"trial","revision": R,"confirmed": true}
 //     {"type":"watch","routes": [name]}                           whose arms to report; replaces the last one
+//     {"type":"shares","number": N,"of": the demand's "at","set": {NAME: share, of 10^9}}   all it has until 2 s after
+//                                                     that "at" (limit_shares.h)
 //     {"type":"ping","time": unix seconds}                        each heartbeat
 // Lines have at most kControlLineMax bytes. Unknown types are ignored, so that versions can differ by one.
 #pragma once

@@ -84,6 +84,8 @@ bool SyncSession::prepare() {
   } else if (watch_sent_ != hub_.watch_version) {
     watch_sent_ = hub_.watch_version;
     sending_ = hub_.watch;
+  } else if (!shares_.empty()) {
+    sending_ = std::exchange(shares_, {});
   } else if (ping_due_) {
     ping_due_ = false;
     JsonObject ping;
@@ -138,9 +140,18 @@ void SyncSession::take(const Json& line) {
     take_back(line);
   else if (type == "arms" && hub_.on_arms)
     hub_.on_arms(node_, line);
+  else if (type == "demand")
+    take_demand(line);
   else if (type == "status")
     hub_.registry.status(node_, to_text(line));
   // Other types are of a newer node.
+}
+
+void SyncSession::take_demand(const Json& line) {
+  auto shares = hub_.on_demand(node_, line);
+  if (!shares) return;
+  shares_ = Chunk::copy(to_text(*shares) + "\n");
+  wake();
 }
 
 void SyncSession::take_hello(const Json& line) {

@@ -33,6 +33,7 @@ struct SyncHub {
   std::function<void(const std::string& node, const Json& down)> on_health;
   std::function<void(const std::string& node, Revision revision, const std::string& why)> on_back;
   std::function<void(const std::string& node, const Json& line)> on_arms;
+  std::function<std::optional<Json>(const std::string& node, const Json& demand)> on_demand;
   std::function<void(SyncSession&)> on_end;
 };
 
@@ -58,6 +59,7 @@ class SyncSession final : public std::enable_shared_from_this<SyncSession> {
   bool prepare();
   static Task<void> listen(std::shared_ptr<SyncSession> self);
   void take(const Json& line);
+  void take_demand(const Json& line);
   void take_hello(const Json& line);
   void take_answer(const Json& line, bool taken);
   void take_back(const Json& line);
@@ -78,6 +80,7 @@ class SyncSession final : public std::enable_shared_from_this<SyncSession> {
   uint64_t trial_sent_ = 0;   // version
   Instant heard_at_, pinged_at_;
   bool ping_due_ = false;
+  Chunk shares_;   // of rate limits, to be sent
   Chunk sending_;  // what is left of the update under way
 };
 

@@ -39,6 +39,7 @@ std::optional<RateLimit> read_rate_limit(const Reader& route) {
   out.interval_ns = std::max<int64_t>(1, static_cast<int64_t>(1e9 / rate));
   out.burst =
       static_cast<uint32_t>(r.has("burst") ? r.integer("burst") : std::max<int64_t>(1, std::llround(rate)));
+  out.mesh = r.text("scope") == "mesh";
   Reader key = r.below("key");
   out.header = lower_case(key.text("header"));
   out.identity = key.flag("identity");

@@ -54,15 +54,15 @@ TEST_CASE("the example file has nothing to complain about and reads as values") 
   CHECK(m.services[2].instances[0].node.empty());
   CHECK(m.services[3].instances[0].port == 0);
   CHECK(m.services[4].instances[0].any_local);
-  REQUIRE(m.routes.size() == 2);
+  REQUIRE(m.routes.size() == 3);
   CHECK(m.routes[0].match.headers.at(0).name == "x-canary");
   CHECK(m.routes[1].to.at(1).weight == 5);
   CHECK(m.routes[1].request_timeout == 3s);
-  CHECK(m.policy.default_at == SourcePos{58, 3});
+  CHECK(m.policy.default_at == SourcePos{61, 3});
   REQUIRE(m.policy.rules.size() == 5);
   CHECK(m.policy.rules[3].effect == Effect::deny);
   CHECK(m.policy.rules[3].paths.at(0) == "/debug/**");
-  CHECK(m.policy.rules[3].at == SourcePos{63, 7});
+  CHECK(m.policy.rules[3].at == SourcePos{66, 7});
   CHECK(m.policy.rules[4].mode == PolicyMode::audit);
   REQUIRE(m.tests.size() == 3);
   CHECK(m.tests[2].to.at("version") == "v2");

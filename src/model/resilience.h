@@ -53,6 +53,8 @@ struct RateLimit {
   uint32_t burst = 1;       // at once
   std::string header;       // one budget per value of this field; empty: not by a field
   bool identity = false;    // one budget per caller
+  bool mesh = false;        // all calling nodes together; else each of them for itself
+  bool keyed() const { return identity || !header.empty(); }
 };
 
 }  // namespace meshd::model

@@ -160,6 +160,8 @@ void DataLoops::set_down(std::shared_ptr<const DownEndpoints> down) {
   for (auto& w : impl_->workers) w->loop->post([plane = w->plane, down] { plane->set_down(down); });
 }
 
+const std::shared_ptr<RateBudgets>& DataLoops::budgets() const { return impl_->shared.budgets; }
+
 void DataLoops::collect(std::function<void(MetricsCopy)> done) {
   impl_->ask_all<MetricsCopy>(
       [](DataPlane& p) { return p.metrics(); },

@@ -19,6 +19,8 @@
 
 namespace meshd {
 
+class RateBudgets;
+
 // What one node is, fixed while it runs.
 struct NodeSettings {
   std::string name;  // "n1"
@@ -73,6 +75,9 @@ class DataLoops {
   void swap(SnapshotPtr snapshot, std::function<void(std::vector<ListenProblem>)> done);
   void set_tls(NodeTls tls);
   void set_down(std::shared_ptr<const DownEndpoints> down);
+
+  // The budgets of rate limits, which all loops share.
+  const std::shared_ptr<RateBudgets>& budgets() const;
 
   // Collects every loop's metrics, merged; `done` runs on the control thread.
   void collect(std::function<void(MetricsCopy)> done);

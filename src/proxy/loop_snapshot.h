@@ -15,6 +15,8 @@
 
 namespace meshd {
 
+class RateBudget;
+
 struct LoopSnapshot : LocalCounted {
   SnapshotPtr shared;
   std::shared_ptr<const OwnerTable> owners;  // local callers → workloads
@@ -39,6 +41,8 @@ struct LoopSnapshot : LocalCounted {
 
   // The metrics of one arm of a split.
   ArmSeries*& arm(const Destination* to) { return arms_[to]; }
+  // The budget of a route whose limit has no key; null until it was looked up.
+  std::shared_ptr<RateBudget>& budget(const Route& route) { return budgets_[&route]; }
 
  private:
   struct Key {
@@ -54,6 +58,7 @@ struct LoopSnapshot : LocalCounted {
   std::unordered_map<const Peer*, PrincipalId> principals_;
   std::unordered_map<Key, GoldenSeries*, KeyHash> golden_;
   std::unordered_map<const Destination*, ArmSeries*> arms_;
+  std::unordered_map<const Route*, std::shared_ptr<RateBudget>> budgets_;
 };
 
 using SnapshotRef = LocalPtr<LoopSnapshot>;

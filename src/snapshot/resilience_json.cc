@@ -39,6 +39,7 @@ Json write_rate_limit(const RateLimit& l) {
   o.number("burst", l.burst);
   o.text("header", l.header);
   o.flag("identity", l.identity);
+  o.flag("mesh", l.mesh);
   return o.done();
 }
 
@@ -49,6 +50,7 @@ RateLimit read_rate_limit(const Json& j, ReadError& error) {
   l.burst = in.number<uint32_t>("burst");
   l.header = in.text("header");
   l.identity = in.flag("identity");
+  l.mesh = in.flag("mesh");
   // Within these no sum of ours overflows.
   constexpr int64_t kDay = 86'400'000'000'000;
   if (l.interval_ns <= 0 || l.interval_ns > kDay || l.burst == 0 || l.burst > 10'000'000)

@@ -11,6 +11,11 @@
 #include "snapshot/snapshot.h"
 
 namespace meshd {
+namespace {
+
+constexpr std::string_view kGateway = "gateway";  // a caller that no service is named after
+
+}  // namespace
 
 EndpointId endpoint_id(std::string_view service, std::string_view node, std::string_view address,
                        uint16_t port) {
@@ -193,7 +198,10 @@ class Compiler {
     if (m.path_kind == model::PathMatch::regex) out.match.path_regex = compiled(m.path, out);
     values(m.headers, out.match.header_regexes);
     values(m.query, out.match.query_regexes);
-    for (const model::Principal& p : m.from) out.match.callers.push_back(principal(p));
+    for (const model::Principal& p : m.from) {
+      if (!known(p)) out.status = "there is no service " + p.name;
+      out.match.callers.push_back(principal(p));
+    }
   }
 
   static bool has_tags(const Endpoint& p, const model::Tags& tags) {
@@ -270,10 +278,20 @@ class Compiler {
     }
     if (rule.to.empty()) targets.push_back(kEveryService);
     std::vector<PrincipalId> callers;
-    for (const model::Principal& p : rule.from) callers.push_back(principal(p));
+    for (const model::Principal& p : rule.from) {
+      callers.push_back(principal(p));
+      if (known(p)) continue;
+      // Its certificate may outlive the service: what denies it still does, what allows it does not.
+      quarantine("rule", rule.name, "there is no service " + p.name, p.at);
+      if (!deny) return;
+    }
     if (rule.from.empty()) callers.push_back(kAnyone);
     for (uint32_t target : targets)
       for (PrincipalId caller : callers) s_->rule_table.add(target, caller, order, deny, rule.paths);
+  }
+
+  bool known(const model::Principal& p) const {
+    return p.kind != model::Principal::service || p.name == kGateway || s_->service(p.name) != nullptr;
   }
 
   PrincipalId principal(const model::Principal& p) {

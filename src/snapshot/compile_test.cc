@@ -128,6 +128,34 @@ TEST_CASE("what does not resolve is quarantined and denies; the rest goes on") {
   CHECK(decide(*s, Request{.path = "/y"}.facts(*s)).ok());
 }
 
+TEST_CASE("a caller that is gone is allowed nothing more, and what denied it still does") {
+  auto m = model_of(
+      "services: { web: { instances: [{ node: n1, port: 1 }] }, api: {}, old: {} }\n"
+      "routes: [{ name: for-old, service: web, match: { from: [old, api], path: { prefix: /x } } }, "
+      "{ name: rest, service: web }]\n"
+      "policy: { default: allow, rules: [{ name: both, allow: { from: [old, api], to: web } }, "
+      "{ name: never, deny: { from: [old, api], to: web, paths: [/secret/**] } }] }\n");
+  std::erase_if(m.services, [](const model::Service& s) { return s.name == "old"; });
+  auto s = compile(m, nodes(1), {});
+  REQUIRE(s->quarantined.size() == 3);
+  CHECK(s->quarantined[0].kind == "route");
+  CHECK(s->quarantined[0].name == "for-old");
+  CHECK(s->quarantined[1].kind == "rule");
+  CHECK(s->quarantined[1].name == "both");
+  CHECK(s->quarantined[2].name == "never");
+  for (const Quarantined& q : s->quarantined) CHECK(q.status == "there is no service old");
+  CHECK(route_request(*s->service("web"), Request{.from = "api", .path = "/x"}.facts(*s)).reason ==
+        Errc::denied);
+  auto other = decide(*s, Request{.from = "api"}.facts(*s));
+  CHECK(other.ok());
+  CHECK(other.policy.rule == nullptr);  // by the default: the rule allows nobody
+  for (const char* from : {"old", "api"}) {
+    auto denied = decide(*s, Request{.from = from, .path = "/secret/1"}.facts(*s));
+    CHECK_FALSE(denied.ok());
+    CHECK(denied.policy.rule->name == "never");
+  }
+}
+
 TEST_CASE("a service without routes has one that takes everything") {
   auto s = snapshot_of("services: { web: { instances: [{ node: n1, port: 1 }] } }\n");
   auto r = route_request(*s->service("web"), Request{}.facts(*s));

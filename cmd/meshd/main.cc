@@ -24,6 +24,9 @@ int run_command(int argc, char** argv) {
   add_run(app, globals);
   add_token(app, globals);
   add_ca(app, globals);
+  add_cert(app, globals);
+  add_node(app, globals);
+  add_audit(app, globals);
   add_check(app, globals);
   add_apply(app, globals);
   add_status(app, globals);

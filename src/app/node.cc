@@ -137,6 +137,7 @@ void Node::make_agent() {
       .collect = [this](std::function<void(MetricsCopy)> done) { loops_->collect(std::move(done)); },
       .trial = trial_.get(),
       .shares = [this](const Json& line) { leases_->granted(line); },
+      .identities = *identities_,
       .clock = clock_});
   status_ = std::make_unique<NodeStatus>(parts_for_status());
 }
@@ -144,7 +145,11 @@ void Node::make_agent() {
 Outcome<> Node::begin_agent() {
   if (auto ok = agent_->start(); !ok) return ok;
   identities_->start([this](Json body) { return agent_->ask_certificates(std::move(body)); },
-                     [this](const NodeTls& tls) { loops_->set_tls(tls); });
+                     [this](const NodeTls& tls) {
+                       loops_->set_tls(tls);
+                       agent_->trust_changed();
+                     },
+                     [this](Json body) { return agent_->ask_recovery(std::move(body)); });
   // What the last good snapshot places here may have no certificate yet.
   if (live_->snapshot()) spawn(identities_->prepare(live_->snapshot()));
   return {};

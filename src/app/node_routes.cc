@@ -4,6 +4,7 @@
 //   GET /v1/status        NodeStatus::status
 //   GET /v1/get/KIND      services, nodes, routes, policies, limits, certs
 //   POST /v1/explain      what the data plane would do with a request (control/explain.h)
+//   POST /v1/certs/rotate {"name"?}: renews now, one identity or all → as /v1/get/certs
 //   POST /v1/drain        as SIGTERM: requests finish, then the process ends
 //   POST /v1/logs/reopen  as SIGHUP
 #include <signal.h>
@@ -43,6 +44,17 @@ Task<Result<Response>> show_explanation(const LiveConfig& live, const HealthView
   co_return json_response(200, *answer);
 }
 
+Task<Result<Response>> rotate_certificates(Identities& identities, const NodeStatus& status,
+                                           Request& request) {
+  auto body = co_await json_body(request);
+  if (!body) co_return api_error(body.error());
+  Task<Outcome<>> rotated = identities.rotate(text_of(*body, "name"));
+  auto done = co_await rotated;
+  if (!done) co_return api_error(done.error());
+  auto list = status.get("certs");
+  co_return json_response(200, *list);
+}
+
 // By signal, so that there is one way in which this process ends.
 Task<Result<Response>> begin_drain() {
   kill(getpid(), SIGTERM);
@@ -64,6 +76,8 @@ void Node::add_routes() {
   router_.add("POST", "/v1/explain", [this](ApiCall& call) {
     return show_explanation(*live_, *health_, *loops_, file_.node, call.request);
   });
+  router_.add("POST", "/v1/certs/rotate",
+              [this](ApiCall& call) { return rotate_certificates(*identities_, *status_, call.request); });
   router_.add("POST", "/v1/drain", [](ApiCall&) { return begin_drain(); });
   router_.add("POST", "/v1/logs/reopen", [this](ApiCall&) { return reopen(*this); });
 }

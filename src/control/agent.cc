@@ -204,8 +204,24 @@ void Agent::say_hello(Session& session) {
   set(hello, "address", json(parts_.node.address));
   set(hello, "mesh_port", json(int64_t{parts_.node.mesh_port}));
   set(hello, "zone", json(parts_.node.zone));
+  said_under_ = parts_.identities.under();
+  set(hello, "trust", json(static_cast<int64_t>(parts_.identities.trust().number())));
+  set(hello, "under", json(said_under_));
   session.out.send(hello);
   health_changed();
+}
+
+void Agent::trust_changed() {
+  if (session_ == nullptr || parts_.identities.under() == said_under_) return;
+  say_trusted(*session_);
+}
+
+void Agent::say_trusted(Session& session) {
+  said_under_ = parts_.identities.under();
+  Json j = message("trusted");
+  set(j, "number", json(static_cast<int64_t>(parts_.identities.trust().number())));
+  set(j, "under", json(said_under_));
+  session.out.send(j);
 }
 
 void Agent::silence(void* self) {
@@ -285,6 +301,13 @@ Task<Outcome<>> Agent::handle(Session& session, std::string line) {
   } else if (type == "commit" && session.incoming) {
     Task<Outcome<>> committed = commit(session, static_cast<uint64_t>(int_of(*j, "revision")));
     co_return co_await committed;
+  } else if (type == "trust") {
+    auto taken = parts_.identities.take_trust(trust_from_json(*j));
+    if (taken)
+      say_trusted(session);
+    else
+      log::error("what the server says of trust is not taken", {{"why", taken.error().what}});
+    state_.trust_refused = taken ? "" : taken.error().what;
   } else if (type == "health") {
     parts_.health.set_server(down_from_json(member(*j, "down")));
   } else if (type == "trial" && parts_.trial) {
@@ -428,6 +451,34 @@ Task<Outcome<Json>> Agent::ask_certificates(Json body) {
   Task<Outcome<Json>> asked = post_json(**client, std::move(head), std::move(body));
   Outcome<Json> answer = co_await asked;
   (*client)->close({Errc::cancelled, Side::self, "done"});
+  co_return answer;
+}
+
+Task<Outcome<Json>> Agent::ask_recovery(Json body) {
+  Outcome<Json> answer = fail(Errc::identity, "this node knows no root");
+  // While roots rotate there are two, and one of them is the server's.
+  std::vector<Certificate> roots = parts_.identities.bundle().roots();
+  for (const Certificate& root : roots) {
+    TlsSettings settings;
+    settings.check = PeerCheck::pin;
+    settings.pin = pin_of(root);
+    settings.trust_domain = parts_.node.trust_domain;
+    settings.alpn = {"h2"};
+    settings.clock = &parts_.clock;
+    auto tls = TlsContext::client(std::move(settings));
+    if (!tls) co_return fail(Errc::internal, tls.error().why);
+    auto client = co_await dial_server(server_, *tls);
+    if (!client) {
+      answer = fail(client.error());
+      if (client.error().code == Errc::identity) continue;
+      co_return answer;
+    }
+    RequestHead head = control_request("/v1/recover", server_.at);
+    Task<Outcome<Json>> asked = post_json(**client, std::move(head), body);
+    answer = co_await asked;
+    (*client)->close({Errc::cancelled, Side::self, "done"});
+    co_return answer;
+  }
   co_return answer;
 }
 

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "control/health_view.h"
+#include "control/identities.h"
 #include "control/live_config.h"
 #include "control/ndjson.h"
 #include "control/server_link.h"
@@ -39,6 +40,7 @@ class Agent {
     std::function<void(std::function<void(MetricsCopy)>)> collect = {};
     Trial* trial = nullptr;                        // unset: revisions are not tried
     std::function<void(const Json&)> shares = {};  // of mesh-wide rate limits; unset: there are none
+    Identities& identities;                        // take what the server says of trust
     const Clock& clock;
   };
   // All parts outlive the agent.
@@ -62,13 +64,18 @@ class Agent {
     std::string problem;       // why not; empty while connected
     int64_t skew_seconds = 0;  // our clock minus the server's, at the last ping
     bool skew_known = false;
-    std::string refused;    // why the last snapshot was not taken; empty when it was
-    uint64_t connects = 0;  // since the start
+    std::string refused;        // why the last snapshot was not taken; empty when it was
+    uint64_t connects = 0;      // since the start
+    std::string trust_refused;  // why the last trust document was not taken; empty when it was
   };
   const State& state() const { return state_; }
 
   // What node certificates are asked with (Identities::Ask): a connection of its own.
   Task<Outcome<Json>> ask_certificates(Json body);
+  // The same without a certificate (Identities::start, recover): the server is known by its root's pin.
+  Task<Outcome<Json>> ask_recovery(Json body);
+  // Certificates are others than before: the server waits to hear under which root.
+  void trust_changed();
 
  private:
   struct Incoming;  // a snapshot that is being received
@@ -84,6 +91,7 @@ class Agent {
   void take_trial(const Json& line);
   static void watch_trial(void* self);
   void say_hello(Session& session);
+  void say_trusted(Session& session);
   void heard(Session& session);
   static void silence(void* session);
   static void report_arms(void* session);
@@ -94,6 +102,7 @@ class Agent {
   FastRandom random_;
   State state_;
   Session* session_ = nullptr;  // of the open call
+  std::string said_under_;      // in it
   Op<bool> pause_;              // true: go on
   Timer pause_timer_;
   Timer trial_timer_;                                              // each second

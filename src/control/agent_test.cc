@@ -104,6 +104,7 @@ struct Fixture {
   Trial trial{mesh.dir / "", times};
   MetricsCopy metrics;
   int collected = 0;
+  std::unique_ptr<Identities> identities;
   std::unique_ptr<Agent> agent;
 
   explicit Fixture(SpiffeId shown = server_id("t.mesh", "n1")) {
@@ -114,6 +115,7 @@ struct Fixture {
     settings.bundle = mesh.authority.bundle();
     settings.alpn = {"h2"};
     tls = *TlsContext::client(std::move(settings));
+    identities = std::move(*Identities::load(mesh.state, mesh.node, Clock::system()));
     agent =
         std::make_unique<Agent>(Agent::Parts{.node = mesh.node,
                                              .version = "1",
@@ -127,6 +129,7 @@ struct Fixture {
                                                    done(metrics);
                                                  },
                                              .trial = &trial,
+                                             .identities = *identities,
                                              .clock = Clock::system()});
     REQUIRE(agent->start());
   }

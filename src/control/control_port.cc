@@ -8,11 +8,12 @@ namespace meshd {
 Task<Result<Response>> ControlPort::call(Request& request) {
   std::string_view path = request.head.path_only();
   bool join_call = path == "/v1/join", certificates_call = path == "/v1/certificates",
-       sync_call = path == "/v1/sync";
-  if (!join_call && !certificates_call && !sync_call)
+       sync_call = path == "/v1/sync", recover_call = path == "/v1/recover";
+  if (!join_call && !certificates_call && !sync_call && !recover_call)
     co_return api_error({Errc::not_found, "nothing is here; this is the control port of a mesh"});
   if (request.head.method() != "POST") co_return api_error(405, {Errc::unsupported, "this path takes POST"});
   if (join_call) co_return co_await join(request);
+  if (recover_call) co_return co_await recover(request);
   if (certificates_call) co_return co_await certificates(request);
 
   auto who = node();
@@ -39,6 +40,20 @@ Task<Result<Response>> ControlPort::join(Request& request) {
   if (!body) co_return api_error(body.error());
   auto answer = desks_.join.join(*body, from_);
   if (!answer) co_return api_error(answer.error());
+  co_return json_response(200, *answer);
+}
+
+Task<Result<Response>> ControlPort::recover(Request& request) {
+  auto body = co_await json_body(request, kJoinBodyMax);
+  if (!body) co_return api_error(body.error());
+  // Whoever has shown no token and no certificate shares the budget of joins that fail.
+  if (desks_.join.too_many(from_))
+    co_return api_error({Errc::overload, "too many calls from " + from_ + " failed; try again in a minute"});
+  auto answer = desks_.recover.recover(*body, from_);
+  if (!answer) {
+    desks_.join.failed(from_);
+    co_return api_error(answer.error());
+  }
   co_return json_response(200, *answer);
 }
 

@@ -7,6 +7,7 @@
 #include "control/certificates.h"
 #include "control/distribute.h"
 #include "control/join.h"
+#include "control/recover.h"
 #include "http/message.h"
 #include "tls/spiffe_id.h"
 
@@ -18,6 +19,7 @@ inline constexpr size_t kCertificatesBodyMax = 1024 * 1024;  // kCertificatesPer
 struct ControlDesks {
   JoinDesk& join;
   CertificateDesk& certificates;
+  RecoverDesk& recover;
   Distributor& distributor;
   const Registry& registry;
   std::string trust_domain;
@@ -36,6 +38,7 @@ class ControlPort final : public Service {
   Outcome<std::string> node() const;
   Task<Result<Response>> join(Request& request);
   Task<Result<Response>> certificates(Request& request);
+  Task<Result<Response>> recover(Request& request);
 
   ControlDesks& desks_;
   std::optional<SpiffeId> peer_;

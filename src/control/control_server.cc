@@ -62,16 +62,35 @@ Outcome<> ControlServer::open() {
   if (!identity) return fail(std::move(identity.error()));
   identity_ = std::move(*identity);
 
+  auto trust = TrustDesk::load({*store_, *authority_, clock_, id_, file_.name});
+  if (!trust) return fail(std::move(trust.error()));
+  trust_ = std::move(*trust);
+  trust_->on_change = [this] { distributor_->set_trust(trust_->sealed()); };
+  rotation_ = std::make_unique<RootRotation>(
+      RootRotation::Parts{*store_, *authority_, *registry_, *identity_, *trust_, clock_});
+  trust_changed();
+  if (trust_->sealed().empty()) return fail(Errc::internal, "cannot sign whom the mesh trusts");
+
   auto control = [this] { return advertised(); };
-  join_ = std::make_unique<JoinDesk>(*store_, *authority_, *registry_, clock_,
-                                     JoinDesk::Settings{domain, id_.uri(), control, lifetime});
+  auto placed = [this](const std::string& node) {
+    const ContentPtr& content = publisher_->content();
+    return content && !content->snapshot->workloads_on(node).empty();
+  };
+  auto welcome = [this](const std::string& node) { return trust_->welcome_node(node); };
+  join_ = std::make_unique<JoinDesk>(
+      *store_, *authority_, *registry_, clock_,
+      JoinDesk::Settings{domain, id_.uri(), control, lifetime, placed, welcome, [this] { trust_changed(); }});
+  recover_ = std::make_unique<RecoverDesk>(
+      RecoverDesk::Parts{*store_, *authority_, *registry_, *trust_, clock_, id_, lifetime});
   certificates_ = std::make_unique<CertificateDesk>(*store_, *authority_, *publisher_, clock_);
-  desks_ = std::make_unique<ControlDesks>(*join_, *certificates_, *distributor_, *registry_, domain);
-  api_ = std::make_unique<ServerApi>(ServerApi::Parts{*store_, *authority_, *registry_, *publisher_,
-                                                      *distributor_, *confirm_, *canaries_, clock_,
-                                                      file_.name, control});
+  desks_ =
+      std::make_unique<ControlDesks>(*join_, *certificates_, *recover_, *distributor_, *registry_, domain);
+  api_ = std::make_unique<ServerApi>(
+      ServerApi::Parts{*store_, *authority_, *registry_, *publisher_, *distributor_, *confirm_, *canaries_,
+                       *trust_, [this] { trust_changed(); }, clock_, file_.name, control});
   history_ = std::make_unique<HistoryApi>(*store_, *publisher_, *confirm_);
-  ca_api_ = std::make_unique<CaApi>(CaApi::Parts{*store_, *authority_, clock_});
+  ca_api_ = std::make_unique<CaApi>(
+      CaApi::Parts{*store_, *authority_, *rotation_, *trust_, [this] { trust_changed(); }, clock_});
   canary_api_ = std::make_unique<CanaryApi>(*canaries_);
   return {};
 }
@@ -101,6 +120,18 @@ std::string ControlServer::advertised() const {
 
 // ---- serving
 
+// What is on disk of trust is said, heeded by the next handshakes, and ends connections that could not be made any more.
+void ControlServer::trust_changed() {
+  if (auto ok = trust_->reload(); !ok) log::error("cannot read what is denied", {{"error", ok.error().what}});
+  if (auto ok = identity_->trust_changed(trust_->denied()); !ok)
+    log::error("cannot heed what is denied", {{"error", ok.error().what}});
+  rotation_->tick();
+  auto open = known_;
+  for (TlsStream* stream : open)
+    if (known_.contains(stream) && trust_->denied()->denies(stream->peer_chain()))
+      stream->close({Errc::denied, Side::client, "its certificate was revoked"});
+}
+
 void ControlServer::accept(std::unique_ptr<TcpStream> stream) {
   if (closing_ || connections_ >= kControlConnectionsMax) {
     if (!closing_) log::warn("too many connections to the control port", {{"from", stream->peer().text()}});
@@ -109,13 +140,22 @@ void ControlServer::accept(std::unique_ptr<TcpStream> stream) {
   }
   auto from = strangers_.try_emplace(stream->peer().ip()).first;
   if (from->second >= kStrangersPerAddressMax) {
+    ++refused_;
     log::warn("too many connections without a certificate", {{"from", from->first}});
     stream->close({Errc::overload, Side::self, "too many connections"});
     return;
   }
+  auto pass = gate_.enter(from->first);
+  if (!pass) {
+    if (from->second == 0) strangers_.erase(from);
+    ++refused_;
+    log::warn("too many handshakes at once", {{"from", stream->peer().text()}});
+    stream->close({Errc::overload, Side::self, "too many handshakes at once"});
+    return;
+  }
   ++from->second;
   ++connections_;
-  spawn(serve(this, std::move(stream)));
+  spawn(serve(this, std::move(stream), std::move(pass)));
 }
 
 // One connection from there is over, or has shown who it is.
@@ -124,7 +164,8 @@ void ControlServer::known(const std::string& from) {
   if (--it->second == 0) strangers_.erase(it);
 }
 
-Task<void> ControlServer::serve(ControlServer* self, std::unique_ptr<TcpStream> tcp) {
+Task<void> ControlServer::serve(ControlServer* self, std::unique_ptr<TcpStream> tcp,
+                                HandshakeGate::Pass pass) {
   std::string from = tcp->peer().ip();
   ByteStream* lower = tcp.get();
   self->handshaking_.insert(lower);
@@ -132,16 +173,23 @@ Task<void> ControlServer::serve(ControlServer* self, std::unique_ptr<TcpStream> 
   auto context = self->identity_->context();
   auto tls = co_await tls_accept(std::move(raw), std::move(context));
   self->handshaking_.erase(lower);
+  pass.leave();
   bool stranger = !tls || !(*tls)->peer_id();
   if (!stranger) self->known(from);
   if (!tls) {
     log::debug("handshake on the control port failed", {{"from", from}, {"error", tls.error().why}});
+  } else if (!stranger && self->trust_->denied()->denies((*tls)->peer_chain())) {
+    // Denied while it shook hands.
+    (*tls)->close({Errc::denied, Side::client, "its certificate was revoked"});
   } else if ((*tls)->alpn() == "h2" && !self->closing_) {
     ControlPort port(*self->desks_, (*tls)->peer_id(), from);
     H2ServerOptions options;
     options.scheme = "https";
+    TlsStream* open = tls->get();
+    if (!stranger) self->known_.insert(open);
     std::unique_ptr<ByteStream> stream = std::move(*tls);
     co_await serve_h2(std::move(stream), port, self->group_, std::move(options));
+    self->known_.erase(open);
   }
   if (stranger) self->known(from);
   --self->connections_;
@@ -154,7 +202,9 @@ void ControlServer::tick() {
   distributor_->tick();
   canaries_->tick();
   confirm_->tick();
+  authority_->set_lifetimes(lifetimes_of(publisher_->model()));
   identity_->tick();
+  rotation_->tick();
   if (ticks_ % kFlushTicks == 0)
     if (auto ok = registry_->flush(); !ok)
       log::warn("cannot write down what nodes report", {{"error", ok.error().what}});
@@ -163,7 +213,8 @@ void ControlServer::tick() {
 
 void ControlServer::tidy() {
   auto tidied = store_->transact([&]() -> Outcome<> {
-    if (auto n = store_->certificates().prune_expired(); !n) return fail(std::move(n.error()));
+    if (auto n = store_->certificates().prune_expired(clock_.unix_now() - kRecoverWindow); !n)
+      return fail(std::move(n.error()));
     if (auto n = store_->tokens().prune(clock_.unix_now() - kTokensKept); !n)
       return fail(std::move(n.error()));
     if (auto n = store_->revisions().prune(kRevisionsKept); !n) return fail(std::move(n.error()));
@@ -211,6 +262,8 @@ Json ControlServer::status_json() const {
   authority["pin"] = json(authority_->pin());
   authority["root_expires"] = json(authority_->root().not_after());
   authority["issuing_expires"] = json(authority_->issuing().not_after());
+  authority["rotation"] = json(name_of(authority_->rotation().phase));
+  authority["trust"] = json(static_cast<int64_t>(trust_->number()));
   authority["root_key_here"] = Json(authority_->has_root_key());
   JsonObject j;
   j["control"] = json(listener_->local().text());

@@ -22,6 +22,8 @@
 #include "control/server_state.h"
 #include "http/server_group.h"
 #include "net/listener.h"
+#include "proxy/handshake_gate.h"
+#include "tls/tls_stream.h"
 
 namespace meshd {
 
@@ -58,6 +60,8 @@ class ControlServer {
   // For the node's status: where it listens, revision, file, nodes, authority.
   Json status_json() const;
 
+  // Connections that were refused before a handshake: too many at once.
+  uint64_t refused() const { return refused_; }
   const SocketAddress& control() const { return listener_->local(); }
   Publisher& publisher() { return *publisher_; }
   Registry& registry() { return *registry_; }
@@ -67,8 +71,9 @@ class ControlServer {
   Outcome<> open();
   Outcome<> listen();
   void accept(std::unique_ptr<TcpStream> stream);
-  static Task<void> serve(ControlServer* self, std::unique_ptr<TcpStream> stream);
+  static Task<void> serve(ControlServer* self, std::unique_ptr<TcpStream> stream, HandshakeGate::Pass pass);
   void known(const std::string& from);
+  void trust_changed();
   void tick();
   void tidy();
   std::string advertised() const;
@@ -85,8 +90,11 @@ class ControlServer {
   std::unique_ptr<Publisher> publisher_;
   std::unique_ptr<Distributor> distributor_;
   std::unique_ptr<ServerIdentity> identity_;
+  std::unique_ptr<TrustDesk> trust_;
+  std::unique_ptr<RootRotation> rotation_;
   std::unique_ptr<JoinDesk> join_;
   std::unique_ptr<CertificateDesk> certificates_;
+  std::unique_ptr<RecoverDesk> recover_;
   std::unique_ptr<ControlDesks> desks_;
   std::unique_ptr<ServerApi> api_;
   std::unique_ptr<HistoryApi> history_;
@@ -98,7 +106,10 @@ class ControlServer {
   ServerGroup group_;
   std::unique_ptr<Listener> listener_;
 
-  std::set<ByteStream*> handshaking_;        // not in group_ yet
+  std::set<ByteStream*> handshaking_;  // not in group_ yet
+  std::set<TlsStream*> known_;         // connections that have shown a certificate
+  HandshakeGate gate_;
+  uint64_t refused_ = 0;                     // connections, before a handshake
   size_t connections_ = 0;                   // accepted and not over
   std::map<std::string, size_t> strangers_;  // of those, by address: without a certificate so far
   bool closing_ = false;

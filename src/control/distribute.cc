@@ -14,6 +14,7 @@ Distributor::Distributor(Registry& registry, const Clock& clock)
            .health = {},
            .watch = {},
            .trial = {},
+           .trust = {},
            .on_health = {},
            .on_back = {},
            .on_arms = {},
@@ -42,6 +43,14 @@ void Distributor::set_content(const ContentPtr& content) {
   hub_.history.add(content);
   shares_.follow(content->snapshot);
   refresh_health();
+  wake_all();
+}
+
+void Distributor::set_trust(const SealedTrust& trust) {
+  JsonObject line = to_json(trust);
+  line["type"] = json("trust");
+  hub_.trust = Chunk::copy(to_text(Json(std::move(line))) + "\n");
+  hub_.trust_number = trust.number;
   wake_all();
 }
 

@@ -9,6 +9,7 @@
 #include "control/limit_shares.h"
 #include "control/mesh_health.h"
 #include "control/sync_session.h"
+#include "control/trust_doc.h"
 
 namespace meshd {
 
@@ -19,6 +20,7 @@ class Distributor {
 
   // From now on this is what nodes should have.
   void set_content(const ContentPtr& content);
+  void set_trust(const SealedTrust& trust);
 
   // A node asks for /v1/sync, as `node`: that is proven. An older session of the same node ends.
   Response open(const std::string& node, std::unique_ptr<Body> from_node);

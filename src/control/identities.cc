@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "control/recover.h"
 #include "tls/csr.h"
 #include "tls/verify_svid.h"
 
@@ -30,6 +31,7 @@ Identities::Identities(StateDir state, NodeFile node, TrustBundle bundle, const 
     : state_(std::move(state)),
       node_(std::move(node)),
       bundle_(std::move(bundle)),
+      trust_(state_, node_),
       clock_(clock),
       random_(static_cast<uint64_t>(clock.now().ns) ^ std::hash<std::string>()(node_.node)),
       timer_(tick, this) {}
@@ -58,6 +60,8 @@ Outcome<std::unique_ptr<Identities>> Identities::load(StateDir state, const Node
     return fail(Errc::not_found, state.chain_of(kNodeIdentity) +
                                      " is missing: this node has no certificate; run `meshd join` "
                                      "with a new token and another --state");
+  self->trust_.load(self->bundle_);
+  self->use_trust();
   self->rebuild();
   if (!self->tls_.server || !self->tls_.client)
     return fail(Errc::invalid_argument,
@@ -65,8 +69,9 @@ Outcome<std::unique_ptr<Identities>> Identities::load(StateDir state, const Node
   return self;
 }
 
-void Identities::start(Ask ask, OnChange changed) {
+void Identities::start(Ask ask, OnChange changed, Ask recover) {
   ask_ = std::move(ask);
+  recover_ = std::move(recover);
   changed_ = std::move(changed);
   arm();
 }
@@ -74,6 +79,7 @@ void Identities::start(Ask ask, OnChange changed) {
 void Identities::stop() {
   timer_.stop();
   ask_ = nullptr;
+  recover_ = nullptr;
 }
 
 // ---- what there should be
@@ -120,7 +126,7 @@ void Identities::settle(const Snapshot& snapshot) {
 // ---- renewal
 
 UnixSeconds Identities::due(const Entry& e) const {
-  if (e.failures > 0) return e.retry;
+  if (e.failures > 0 || e.early) return e.retry;
   return e.held ? renew_at(validity_of(e.held->chain.leaf()), e.jitter) : 0;
 }
 
@@ -150,11 +156,15 @@ Task<void> Identities::renew() {
   UnixSeconds now = clock_.unix_now();
   std::map<std::string, KeyPair> keys;  // by SPIFFE ID
   JsonArray requests;
+  // Without a valid certificate of its own the node is nobody: that comes back first, by its key (control/recover.h).
+  bool recovering = recover_ && own_expired();
+  std::string own_csr;
   for (const auto& [name, entry] : entries_) {
-    if (due(entry) > now) continue;
+    if (due(entry) > now || (recovering && name != kNodeIdentity)) continue;
     auto key = KeyPair::generate();
     auto csr = key ? make_csr(*key) : Result<std::string>(fail(key.error()));
     if (!csr) continue;
+    own_csr = *csr;
     JsonObject request;
     request["id"] = json(entry.id.uri());
     request["csr"] = json(*csr);
@@ -163,8 +173,15 @@ Task<void> Identities::renew() {
   }
   JsonObject body;
   body["requests"] = Json(std::move(requests));
-  Task<Outcome<Json>> asked = ask_(Json(std::move(body)));
-  Outcome<Json> answer = co_await asked;
+  Outcome<Json> request = Json(std::move(body));
+  if (recovering && keys.empty()) request = fail(Errc::internal, "not due");
+  if (recovering && request)
+    request = recovery_request(*entries_.at(std::string(kNodeIdentity)).held, own_csr, node_.server_id, now);
+  Outcome<Json> answer = fail(Errc::internal, request ? "" : request.error().what);
+  if (request) {
+    Task<Outcome<Json>> asked = recovering ? recover_(std::move(*request)) : ask_(std::move(*request));
+    answer = co_await asked;
+  }
   now = clock_.unix_now();
 
   std::string refusal = answer ? "" : answer.error().what;
@@ -195,7 +212,14 @@ Task<void> Identities::renew() {
       changed = true;
       continue;
     }
-    if (problem != entry.problem) log::warn("no new certificate", {{"id", entry.id.uri()}, {"why", problem}});
+    if (problem != entry.problem) {
+      UnixSeconds until = entry.held ? entry.held->chain.leaf().not_after() : 0;
+      log::warn("no new certificate", {{"id", entry.id.uri()},
+                                       {"why", problem},
+                                       {"present_one", !entry.held    ? std::string("none")
+                                                       : until >= now ? "good until " + format_time(until)
+                                                                      : "ended " + format_time(until)}});
+    }
     entry.problem = problem;
     Validity v = entry.held ? validity_of(entry.held->chain.leaf()) : Validity{now, now + kLeafLifetime};
     entry.retry = retry_at(v, now, ++entry.failures, random_.unit());
@@ -220,7 +244,7 @@ std::string Identities::accept(const std::string& name, Entry& e, KeyPair key, c
   if (!verified)
     return std::string("the server sent a certificate that cannot be used: ") + verified.error().why;
   Validity next = validity_of(chain->leaf());
-  if (e.held && !may_replace(validity_of(e.held->chain.leaf()), next, now))
+  if (e.held && !e.early && !may_replace(validity_of(e.held->chain.leaf()), next, now))
     return "the server sent a certificate that is no better than the present one";
 
   auto identity = std::make_shared<const Identity>(
@@ -229,16 +253,20 @@ std::string Identities::accept(const std::string& name, Entry& e, KeyPair key, c
   if (auto saved = save_identity(state_, name, *identity); !saved)
     log::warn("a new certificate is in use but not stored", {{"why", saved.error().what}});
   log::info(e.held ? "certificate renewed" : "certificate obtained",
-            {{"id", e.id.uri()}, {"until", format_time(next.not_after)}});
+            {{"id", e.id.uri()},
+             {"serial", identity->chain.leaf().serial()},
+             {"until", format_time(next.not_after)}});
   e.held = std::move(identity);
   e.jitter = random_.unit();
   e.failures = 0;
+  e.early = false;
   e.problem.clear();
   return {};
 }
 
 void Identities::take_bundle(const std::string& pem) {
-  if (pem.empty()) return;
+  // A signed document says more than an answer that may have been under way while it came.
+  if (pem.empty() || trust_.number() > 0) return;
   auto bundle = TrustBundle::from_pem(node_.trust_domain, pem);
   if (!bundle) {
     log::warn("the server sent roots that cannot be used", {{"why", bundle.error().why}});
@@ -254,6 +282,93 @@ void Identities::take_bundle(const std::string& pem) {
   rebuild();
 }
 
+bool Identities::own_expired() const {
+  auto own = entries_.find(std::string(kNodeIdentity));
+  return own != entries_.end() && own->second.held &&
+         state_of(validity_of(own->second.held->chain.leaf()), clock_.unix_now()) == CertState::expired;
+}
+
+// ---- whom to trust
+
+Outcome<> Identities::take_trust(const SealedTrust& sealed) {
+  if (auto taken = trust_.take(sealed, bundle_); !taken) return taken;
+  use_trust();
+  rebuild();
+  log::info("trust taken", {{"number", trust_.number()},
+                            {"roots", bundle_.roots().size()},
+                            {"denied", trust_.denied()->serials.size() + trust_.denied()->ids.size()}});
+  if (changed_) changed_(tls_);
+  if (ask_ && !asking_) arm();
+  return {};
+}
+
+void Identities::use_trust() {
+  const TrustDoc& doc = trust_.doc();
+  if (doc.number == 0) return;
+  auto bundle = TrustBundle::from_pem(node_.trust_domain, doc.bundle);
+  if (!bundle) {
+    log::error("the server sent roots that cannot be used", {{"why", bundle.error().why}});
+    return;
+  }
+  if (bundle->to_pem() != bundle_.to_pem()) {
+    if (auto saved = save_bundle(state_, *bundle); !saved)
+      log::warn("new roots are in use but not stored", {{"why", saved.error().what}});
+    bundle_ = std::move(*bundle);
+  }
+  for (const Certificate& root : bundle_.roots()) {
+    if (pin_of(root) != doc.root) continue;
+    UnixSeconds now = clock_.unix_now();
+    for (auto& [name, entry] : entries_) {
+      if (!entry.held || entry.early) continue;
+      bool denied = trust_.denied()->has_serial(entry.held->chain.leaf().serial());
+      if (stands_under(entry, root) && !denied) continue;
+      // Soon, and not all nodes at once.
+      entry.early = true;
+      entry.failures = 0;
+      entry.retry = now + random_.below(3);
+    }
+  }
+}
+
+// Asked of the one verifier, with nothing but this root.
+bool Identities::stands_under(const Entry& e, const Certificate& root) const {
+  auto alone = TrustBundle::make(node_.trust_domain, {root});
+  return alone && e.held &&
+         verify_svid(e.held->chain, *alone, {.now = e.held->chain.leaf().not_after()}).has_value();
+}
+
+std::string Identities::under() const {
+  for (const Certificate& root : bundle_.roots()) {
+    if (pin_of(root) != trust_.doc().root) continue;
+    bool all = std::all_of(entries_.begin(), entries_.end(),
+                           [&](const auto& e) { return !e.second.held || stands_under(e.second, root); });
+    if (all) return trust_.doc().root;
+  }
+  return {};
+}
+
+Task<Outcome<>> Identities::rotate(std::string name) {
+  if (!ask_) co_return fail(Errc::draining, "this node stops");
+  if (!name.empty() && !entries_.contains(name))
+    co_return fail(Errc::not_found, "this node has no certificate '" + name + "'; see `meshd cert show`");
+  for (auto& [key, entry] : entries_) {
+    if (!name.empty() && key != name) continue;
+    entry.early = true;
+    entry.failures = 0;
+    entry.retry = 0;
+  }
+  while (asking_) {
+    Task<void> moment = sleep_for(milliseconds(20));
+    co_await moment;
+  }
+  Task<void> renewed = renew();
+  co_await renewed;
+  for (auto& [key, entry] : entries_)
+    if ((name.empty() || key == name) && !entry.problem.empty())
+      co_return fail(Errc::internal, key + ": " + entry.problem);
+  co_return Outcome<>();
+}
+
 void Identities::rebuild() {
   TlsSettings settings;
   // The node's own first: it answers where no server name asks for another.
@@ -261,6 +376,7 @@ void Identities::rebuild() {
   for (const auto& [name, entry] : entries_)
     if (name != kNodeIdentity && entry.held) settings.identities.push_back(*entry.held);
   settings.bundle = bundle_;
+  settings.denied = trust_.denied();
   settings.alpn = {"h2"};
   settings.clock = &clock_;
   auto server = TlsContext::server(settings);

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "ca/lifecycle.h"
+#include "control/node_trust.h"
 #include "control/state_dir.h"
 #include "loop/loop.h"
 #include "loop/task.h"
@@ -34,8 +35,17 @@ class Identities {
   static Outcome<std::unique_ptr<Identities>> load(StateDir state, const NodeFile& node, const Clock& clock);
   ~Identities();
 
-  // Renews from now on. `changed` is told of every new pair of contexts.
-  void start(Ask ask, OnChange changed);
+  // Renews from now on. `changed` is told of every new pair of contexts. `recover` asks POST /v1/recover, without a
+  // certificate: for a node whose own has ended.
+  void start(Ask ask, OnChange changed, Ask recover = nullptr);
+  // The server says whom to trust: roots, what is revoked, which root signs; leaves under others are renewed at once.
+  // Takes effect on the contexts and is on disk when this returns. Errors: NodeTrust::take.
+  Outcome<> take_trust(const SealedTrust& sealed);
+  const NodeTrust& trust() const { return trust_; }
+  // Renews now, whatever the age: one identity, or all for an empty name. Errors: not_found, those of the request.
+  Task<Outcome<>> rotate(std::string name);
+  // The pin of the root that signs, where every certificate here stands under it; else empty.
+  std::string under() const;
   // The wall clock moved (a suspended machine woke up, a test advanced it): looks now at what is due.
   void clock_moved() { timer_.start(milliseconds(0)); }
   // No new requests; one that is under way still ends.
@@ -72,6 +82,7 @@ class Identities {
     double jitter = 0;                     // drawn once per certificate
     uint32_t failures = 0;                 // requests since the last certificate
     UnixSeconds retry = 0;                 // after a failure: not before
+    bool early = false;                    // to be replaced for another reason than its age
     std::string problem;
   };
   Identities(StateDir state, NodeFile node, TrustBundle bundle, const Clock& clock);
@@ -81,6 +92,9 @@ class Identities {
   std::string accept(const std::string& name, Entry& e, KeyPair key,
                      const Json& answer);  // a problem, or empty
   void take_bundle(const std::string& pem);
+  void use_trust();
+  bool stands_under(const Entry& e, const Certificate& root) const;
+  bool own_expired() const;
   void rebuild();
   void arm();
   static void tick(void* self);
@@ -88,11 +102,12 @@ class Identities {
   StateDir state_;
   NodeFile node_;
   TrustBundle bundle_;
+  NodeTrust trust_;
   const Clock& clock_;
   FastRandom random_;
   std::map<std::string, Entry> entries_;  // by name in identities/
   NodeTls tls_;
-  Ask ask_;
+  Ask ask_, recover_;
   OnChange changed_;
   Timer timer_;
   bool asking_ = false;

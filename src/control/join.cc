@@ -61,6 +61,18 @@ Outcome<JoinRequest> read_request(const Json& j, const std::string& from) {
   return out;
 }
 
+// A token for any name takes no name that means something already.
+std::string not_meant(const std::string& name, bool taken) {
+  std::string use = "use a token made with `meshd token create --node " + name + "`";
+  if (!taken)
+    return "the mesh's file places services on a node named '" + name +
+           "', so that its name gives identities; choose another with --name, or " + use;
+  return "a node named '" + name +
+         "' is in the mesh already; choose another with --name, or, if this is the same "
+         "machine, " +
+         use;
+}
+
 }  // namespace
 
 Outcome<Json> JoinDesk::join(const Json& j, const std::string& from) {
@@ -81,20 +93,19 @@ Outcome<Json> JoinDesk::join(const Json& j, const std::string& from) {
     auto good = store_.tokens().consume(request->use);
     if (!good) return fail(std::move(good.error()));
     if (!*good) return fail(Errc::denied, kRefused);
-    if (registry_.find(node.name) != nullptr) {
-      // A token made for this very name is the operator's word that the machine comes back.
+    bool taken = registry_.find(node.name) != nullptr;
+    bool placed = settings_.placed && settings_.placed(node.name);
+    if (taken || placed) {
+      // A token made for this very name is the operator's word that it is meant.
       auto tokens = store_.tokens().list();
       if (!tokens) return fail(std::move(tokens.error()));
       bool meant = std::ranges::any_of(*tokens, [&](const store::TokenRecord& t) {
         return t.id == request->use.id && t.node == node.name;
       });
-      if (!meant)
-        return fail(Errc::conflict,
-                    "a node named '" + node.name +
-                        "' is in the mesh already; choose another with --name, or, if this is the "
-                        "same machine, use a token made with `meshd token create --node " +
-                        node.name + "`");
+      if (!meant) return fail(Errc::conflict, not_meant(node.name, taken));
     }
+    if (settings_.welcome)
+      if (auto ok = settings_.welcome(node.name); !ok) return ok;
     auto signed_chain =
         sign_and_record(store_, authority_, clock_,
                         {.csr = request->csr, .id = id, .node = node.name, .lifetime = settings_.lifetime()});
@@ -119,6 +130,7 @@ Outcome<Json> JoinDesk::join(const Json& j, const std::string& from) {
   // The node is in the mesh, whether or not it hears of it.
   log::info("node joined", {{"node", node.name}, {"address", node.address}, {"mesh_port", node.mesh_port}});
   registry_.added(node);
+  if (settings_.joined) settings_.joined();
   JsonObject answer;
   answer["node"] = json(node.name);
   answer["trust_domain"] = json(settings_.trust_domain);
@@ -129,21 +141,27 @@ Outcome<Json> JoinDesk::join(const Json& j, const std::string& from) {
   return Json(std::move(answer));
 }
 
+double JoinDesk::Failures::left(Instant now, milliseconds pause) {
+  count = std::max(
+      0.0, count - static_cast<double>((now - at).count()) / static_cast<double>(nanoseconds(pause).count()));
+  at = now;
+  return count;
+}
+
 bool JoinDesk::too_many(const std::string& from) {
-  auto it = failures_.find(from);
-  if (it == failures_.end()) return false;
-  Failures& f = it->second;
   Instant now = clock_.now();
-  f.count = std::max(0.0, f.count - static_cast<double>((now - f.at).count()) /
-                                        static_cast<double>(nanoseconds(kJoinPause).count()));
-  f.at = now;
-  return f.count >= kJoinFailures;
+  if (all_failures_.left(now, kJoinPauseTotal) >= kJoinFailuresTotal) return true;
+  auto it = failures_.find(from);
+  return it != failures_.end() && it->second.left(now, kJoinPause) >= kJoinFailures;
 }
 
 void JoinDesk::failed(const std::string& from) {
+  Instant now = clock_.now();
+  all_failures_.left(now, kJoinPauseTotal);
+  all_failures_.count += 1;
   if (failures_.size() >= kJoinAddressesMax) failures_.clear();
   Failures& f = failures_[from];
-  if (f.count == 0) f.at = clock_.now();
+  f.left(now, kJoinPause);
   f.count += 1;
 }
 

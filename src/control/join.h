@@ -17,6 +17,9 @@ namespace meshd {
 // and cannot be guessed; this keeps a confused or hostile machine from filling the log and the disk's queue.
 inline constexpr int kJoinFailures = 200;
 inline constexpr milliseconds kJoinPause{1'000};
+// The same of all addresses together: whoever has many gets no further.
+inline constexpr int kJoinFailuresTotal = 2'000;
+inline constexpr milliseconds kJoinPauseTotal{20};
 inline constexpr size_t kJoinAddressesMax = 4'096;  // remembered; the table is emptied when it is full
 
 class JoinDesk {
@@ -26,6 +29,11 @@ class JoinDesk {
     std::string server_id;                  // SPIFFE ID
     std::function<std::string()> control;   // "ip:port" that nodes dial
     std::function<UnixSeconds()> lifetime;  // of leaves; 0: the authority's own
+    // Does the file place services on a node of this name? Such a name takes a token of its own. None: no name has any.
+    std::function<bool(const std::string&)> placed = nullptr;
+    // Within the transaction: this name is in the mesh (again); and after it.
+    std::function<Outcome<>(const std::string&)> welcome = nullptr;
+    std::function<void()> joined = nullptr;
   };
   JoinDesk(store::Store& store, const Authority& authority, Registry& registry, const Clock& clock,
            Settings settings)
@@ -40,13 +48,17 @@ class JoinDesk {
   // overload (too many failures), those of the store.
   Outcome<Json> join(const Json& request, const std::string& from);
 
+  // The budget of calls without a certificate that fail.
+  bool too_many(const std::string& from);
+  void failed(const std::string& from);
+
  private:
   struct Failures {
     double count = 0;
     Instant at;
+    // What is left of them at `now`, when each is forgotten after `pause`.
+    double left(Instant now, milliseconds pause);
   };
-  bool too_many(const std::string& from);
-  void failed(const std::string& from);
 
   store::Store& store_;
   const Authority& authority_;
@@ -54,6 +66,7 @@ class JoinDesk {
   const Clock& clock_;
   Settings settings_;
   std::unordered_map<std::string, Failures> failures_;
+  Failures all_failures_;
 };
 
 }  // namespace meshd

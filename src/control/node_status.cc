@@ -91,7 +91,8 @@ ProcessFacts process_facts() {
 std::string NodeStatus::not_ready() const {
   for (const Identities::State& s : parts_.identities.states())
     if (s.name == kNodeIdentity && s.state == CertState::expired)
-      return "this node's certificate has expired; join again with a new token and another --state";
+      return "this node's certificate has expired; it comes back by itself when the server at " +
+             parts_.node.control + " answers";
   if (parts_.live.snapshot()) return {};
   if (parts_.agent.state().problem == kNotTried)
     return "a first configuration, from the server at " + parts_.node.control;
@@ -166,6 +167,14 @@ Json NodeStatus::report() const {
   o["access_log_dropped"] = number(parts_.access.dropped());
 
   o["certificates"] = certificates();
+  const NodeTrust& trust = parts_.identities.trust();
+  JsonObject t;
+  t["number"] = number(trust.number());
+  t["roots"] = number(parts_.identities.bundle().roots().size());
+  t["denied"] = number(trust.denied()->serials.size() + trust.denied()->ids.size());
+  std::string problem = trust.problem().empty() ? parts_.agent.state().trust_refused : trust.problem();
+  if (!problem.empty()) o["trust_problem"] = json(problem);
+  o["trust"] = Json(std::move(t));
   UnixSeconds alone = parts_.identities.alone_until();
   o["alone_until"] = time_of(alone);
   o["alone_seconds"] = json(alone > now ? alone - now : 0);

@@ -9,10 +9,14 @@
 //   → {"requests": [{"id": SPIFFE ID,"csr": PEM}]}
 //   ← 200 {"certificates": [{"id","chain": PEM} or {"id","error"}],"bundle": PEM,"time": unix seconds}
 //     A node gets its own id and those of services placed on it in the current revision.
+// POST /v1/recover        no client certificate: the node's has expired. The node has checked the root's pin (recover.h).
+//   → {"chain": PEM,"csr": PEM,"time": unix seconds,"proof": base64}
+//   ← as /v1/certificates, with the node's own alone; 403 {"error"}
 // POST /v1/sync           with the node's certificate: both bodies stay open and carry NDJSON lines.
 //   node → server
-//     {"type":"hello","revision": R,"sha256": hex,"version","address","mesh_port","zone"}   first; what the node has
+//     {"type":"hello","revision": R,"sha256": hex,"version","address","mesh_port","zone","trust": N,"under"}   first; what the node has
 //     {"type":"ack","revision": R}   {"type":"nack","revision": R,"error"}
+//     {"type":"trusted","number": N,"under": pin}     the trust document it has; the root above all its certificates
 //     {"type":"health","down": {"<endpoint id, 16 hex digits>": "reason"}}     of its own instances; on each change
 //     {"type":"status", …}                                                     each heartbeat: the node's status JSON
 //     {"type":"arms","epoch": E,"arms": [{"route","arm","requests","failures","steps"}]}   each second while watched:
@@ -22,6 +26,7 @@
 //     {"type":"demand","at": ns of its clock,"acts": N or 0,"limits": {NAME: thousandths of requests a second}}
 //                                                     of mesh-wide rate limits, each 200 ms; which grant it acts on
 //   server → node
+//     {"type":"trust","number": N,"text","signature","chain"}     whom to trust (trust_doc.h); before everything else
 //     {"type":"snapshot","revision": R,"base": B,"sha256": hex}   base 0: what follows is everything, else what changed
 //     {"type":"object","object": {"json","kind","name"}}          (snapshot/codec.h)
 //     {"type":"remove","kind","name"}

@@ -46,13 +46,16 @@ void Registry::added(const store::NodeRecord& record) {
   list_changed();
 }
 
-Outcome<bool> Registry::remove(const std::string& name, const std::string& who) {
+Outcome<bool> Registry::remove(const std::string& name, const std::string& who,
+                               const std::function<Outcome<>()>& with) {
   bool removed = false;
   auto done = store_.transact([&]() -> Outcome<> {
     auto gone = store_.nodes().remove(name);
     if (!gone) return fail(std::move(gone.error()));
     removed = *gone;
     if (!removed) return {};
+    if (with)
+      if (auto ok = with(); !ok) return ok;
     JsonObject detail;
     detail["node"] = json(name);
     auto noted = store_.audit().append({who, "node.remove", to_text(Json(std::move(detail)))});
@@ -71,6 +74,8 @@ void Registry::hello(const std::string& name, const Hello& hello) {
   node->sha256 = hello.sha256;
   node->acked = hello.revision;
   node->version = hello.version.substr(0, 64);
+  node->trust_number = hello.trust_number;
+  node->under = hello.under.substr(0, 128);
   heard(name);
   NodeInfo info = node->info;
   if (SocketAddress::from_ip(hello.address, 0)) info.address = hello.address;
@@ -99,6 +104,14 @@ void Registry::heard(const std::string& name) {
   node->heard = clock_.now();
   node->last_seen = clock_.unix_now();
   node->dirty = true;
+}
+
+void Registry::trusted(const std::string& name, uint64_t number, const std::string& under) {
+  NodeState* node = live(name);
+  if (node == nullptr) return;
+  node->trust_number = number;
+  node->under = under.substr(0, 128);
+  changed.notify();
 }
 
 void Registry::acked(const std::string& name, const Content& content) {
@@ -170,6 +183,7 @@ Json node_json(const NodeState& node, const Clock& clock) {
   j["version"] = json(node.version);
   j["acked"] = json(static_cast<int64_t>(node.acked.value));
   j["sha256"] = json(node.sha256);
+  j["trust"] = json(static_cast<int64_t>(node.trust_number));
   j["error"] = json(node.error);
   auto status = parse_json(node.status);
   j["status"] = status ? *status : Json();

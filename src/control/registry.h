@@ -32,6 +32,8 @@ struct NodeState {
   std::string refused_sha256;  // content it could not take, until it takes another
   std::string error;           // why
   std::string status;          // its last status report, JSON
+  uint64_t trust_number = 0;   // of the trust document it has (trust_doc.h); 0: none known
+  std::string under;           // pin of the root above all its certificates; empty: of several, or unknown
   bool dirty = false;          // to be written down
 };
 
@@ -50,7 +52,9 @@ class Registry {
   // After the record is in the store.
   void added(const store::NodeRecord& record);
   // From the store too. False: there is none.
-  Outcome<bool> remove(const std::string& name, const std::string& who);
+  // `with` is done in the same transaction.
+  Outcome<bool> remove(const std::string& name, const std::string& who,
+                       const std::function<Outcome<>()>& with = nullptr);
 
   // ---- by a node's session
   struct Hello {
@@ -60,12 +64,15 @@ class Registry {
     std::string address;     // empty or malformed: as it was
     uint16_t mesh_port = 0;  // 0: as it was
     std::string zone;
+    uint64_t trust_number = 0;
+    std::string under;
   };
   void hello(const std::string& name, const Hello& hello);
   void heard(const std::string& name);
   void acked(const std::string& name, const Content& content);
   void refused(const std::string& name, const Content& content, const std::string& error);
   void went_back(const std::string& name, const std::string& sha256);  // to the content that this names
+  void trusted(const std::string& name, uint64_t number, const std::string& under);
   void status(const std::string& name, std::string json);
   void disconnected(const std::string& name);
 

@@ -156,9 +156,16 @@ Task<Result<Response>> ServerApi::remove_node(ApiCall& call) {
   if (name == parts_.own_node)
     co_return api_error(
         {Errc::conflict, "node " + name + " is the one this server runs on; it cannot be removed"});
-  auto removed = parts_.registry.remove(name, call.caller);
+  // Gone, with its certificates, and the tokens that would bring it back.
+  auto removed = parts_.registry.remove(name, call.caller, [&]() -> Outcome<> {
+    if (auto ok = parts_.trust.deny_node(name, call.caller); !ok) return ok;
+    auto voided = parts_.store.tokens().revoke_for(name);
+    if (!voided) return fail(std::move(voided.error()));
+    return {};
+  });
   if (!removed) co_return api_error(removed.error());
   if (!*removed) co_return api_error({Errc::not_found, "there is no node '" + name + "'"});
+  parts_.trust_changed();
   parts_.distributor.drop(name);
   co_return json_response(200, one("name", name));
 }

@@ -25,6 +25,7 @@
 #include "control/history_api.h"
 #include "control/publish.h"
 #include "control/registry.h"
+#include "control/trust_desk.h"
 #include "store/store.h"
 
 namespace meshd {
@@ -41,6 +42,8 @@ class ServerApi {
     Distributor& distributor;
     ConfirmDesk& confirm;
     const CanaryDesk& canaries;
+    TrustDesk& trust;
+    std::function<void()> trust_changed;  // what is on disk is to be said
     const Clock& clock;
     std::string own_node;                  // it cannot be removed
     std::function<std::string()> control;  // "ip:port" that nodes dial

@@ -44,6 +44,7 @@ Outcome<> ServerIdentity::use(Identity identity) {
   // Who joins knows the root's fingerprint and nothing else: the root itself has to come along.
   for (const Certificate& root : parts_.authority.shown_roots()) settings.identities.front().chain.push(root);
   settings.bundle = parts_.authority.bundle();
+  settings.denied = denied_;
   settings.check = PeerCheck::svid_if_given;
   settings.alpn = {"h2"};
   settings.clock = &parts_.clock;
@@ -52,10 +53,17 @@ Outcome<> ServerIdentity::use(Identity identity) {
     return fail(context.error().code,
                 std::string("cannot use the server's certificate: ") + context.error().why);
   context_ = std::move(*context);
+  bool same = identity.chain.leaf() == identity_.chain.leaf() && renew_at_ != 0;
   identity_ = std::move(identity);
+  if (same) return {};
   renew_at_ = renew_at(validity_of(certificate()), jitter());
   failures_ = 0;
   return {};
+}
+
+Outcome<> ServerIdentity::trust_changed(std::shared_ptr<const DenyList> denied) {
+  denied_ = std::move(denied);
+  return use(identity_);
 }
 
 void ServerIdentity::tick() {

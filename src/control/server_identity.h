@@ -33,6 +33,9 @@ class ServerIdentity {
   // For connections from now on.
   const std::shared_ptr<const TlsContext>& context() const { return context_; }
   const Certificate& certificate() const { return identity_.chain.leaf(); }
+  const Identity& identity() const { return identity_; }
+  // What was revoked, or the roots, are others than before: connections from now on heed that.
+  Outcome<> trust_changed(std::shared_ptr<const DenyList> denied);
 
  private:
   explicit ServerIdentity(Parts parts, Identity identity)
@@ -43,6 +46,7 @@ class ServerIdentity {
   Parts parts_;
   Identity identity_;
   std::shared_ptr<const TlsContext> context_;
+  std::shared_ptr<const DenyList> denied_;
   UnixSeconds renew_at_ = 0;
   UnixSeconds look_at_issuing_ = 0;
   uint32_t failures_ = 0;

@@ -67,6 +67,12 @@ Task<Result<Chunk>> SyncSession::next() {
 // The next thing the node should be told, into sending_; false: nothing.
 bool SyncSession::prepare() {
   if (!greeted_) return false;
+  // Whom to trust comes before everything else that is to be done with it.
+  if (hub_.trust_number != trust_sent_) {
+    trust_sent_ = hub_.trust_number;
+    sending_ = hub_.trust;
+    return true;
+  }
   // Before the content that it is about.
   if (hub_.trial && trial_sent_ != hub_.trial_version) {
     trial_sent_ = hub_.trial_version;
@@ -134,6 +140,9 @@ void SyncSession::take(const Json& line) {
     take_answer(line, true);
   else if (type == "nack")
     take_answer(line, false);
+  else if (type == "trusted")
+    hub_.registry.trusted(node_, static_cast<uint64_t>(std::max<int64_t>(int_of(line, "number"), 0)),
+                          text_of(line, "under"));
   else if (type == "health")
     hub_.on_health(node_, member(line, "down"));
   else if (type == "back")
@@ -163,6 +172,8 @@ void SyncSession::take_hello(const Json& line) {
   int64_t port = int_of(line, "mesh_port");
   hello.mesh_port = port > 0 && port <= 65535 ? static_cast<uint16_t>(port) : 0;
   hello.zone = text_of(line, "zone");
+  hello.trust_number = trust_sent_ = static_cast<uint64_t>(std::max<int64_t>(int_of(line, "trust"), 0));
+  hello.under = text_of(line, "under");
   greeted_ = true;
   log::info("node connected",
             {{"node", node_}, {"revision", hello.revision.value}, {"version", hello.version}});

@@ -30,6 +30,8 @@ struct SyncHub {
   uint64_t watch_version = 0;
   std::function<std::string()> trial;  // the {"type":"trial"} line as of now; unset: there is none
   uint64_t trial_version = 0;
+  Chunk trust;                // the newest {"type":"trust"} line
+  uint64_t trust_number = 0;  // of the document in it; 0: there is none yet
   std::function<void(const std::string& node, const Json& down)> on_health;
   std::function<void(const std::string& node, Revision revision, const std::string& why)> on_back;
   std::function<void(const std::string& node, const Json& line)> on_arms;
@@ -75,6 +77,7 @@ class SyncSession final : public std::enable_shared_from_this<SyncSession> {
   std::string refused_;   // content it said no to
   ContentPtr sent_;       // committed by us and not yet answered
   Instant sent_at_;
+  uint64_t trust_sent_ = 0;   // number
   uint64_t health_sent_ = 0;  // version
   uint64_t watch_sent_ = 0;   // version
   uint64_t trial_sent_ = 0;   // version

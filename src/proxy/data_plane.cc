@@ -189,6 +189,11 @@ void DataPlane::set_tls(NodeTls tls) {
   tls_ = std::move(tls);
   mesh_.set_tls(tls_.client);
   upstreams_.retire_all();
+  // What was revoked meanwhile ends now, in both directions.
+  const auto& denied = tls_.server->settings().denied;
+  if (!denied || denied->empty()) return;
+  size_t cut = inbound_.cut(*denied) + mesh_.cut(*denied);
+  if (cut > 0) log::info("connections cut: their certificates are revoked", {{"count", cut}});
 }
 
 MetricsCopy DataPlane::metrics() {

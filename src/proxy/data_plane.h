@@ -16,6 +16,7 @@
 #include "proxy/data_loops.h"
 #include "proxy/detect.h"
 #include "proxy/endpoint_state.h"
+#include "proxy/handshake_gate.h"
 #include "proxy/inbound.h"
 #include "proxy/loop_snapshot.h"
 #include "proxy/mesh_client.h"
@@ -80,6 +81,7 @@ class DataPlane final : TurnEnd {
   ServerGroup& outbound_group() { return outbound_group_; }
   ServerGroup& inbound_group() { return inbound_group_; }
   std::shared_ptr<const TlsContext> server_tls() const { return tls_.server; }
+  HandshakeGate& handshakes() { return handshakes_; }
   void log(AccessRecord record);
   void count_refused_handshake(const Error& why);
   // Copies of requests that routes mirror: how they ended, and how many are under way.
@@ -133,6 +135,7 @@ class DataPlane final : TurnEnd {
   WaitQueues waits_;
   std::unordered_map<std::string, RetryBudget> retry_budgets_;
   std::unordered_map<std::string, FirstSpeaker> first_speakers_;
+  HandshakeGate handshakes_;
   MeshClients mesh_;
   Inbound inbound_;
   Upstreams upstreams_;

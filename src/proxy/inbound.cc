@@ -149,7 +149,7 @@ Task<void> serve_tunnel(DataPlane& plane, std::unique_ptr<H2ServerStream> stream
 }
 
 // A connection of another node: each CONNECT stream becomes a task of its own.
-class MeshConnection final : H2Handler, ServerConnection {
+class MeshConnection final : H2Handler, public ServerConnection {
  public:
   MeshConnection(DataPlane& plane, std::unique_ptr<TlsStream> stream, const Peer& from, const Peer& shown)
       : ServerConnection(plane.inbound_group()),
@@ -189,7 +189,15 @@ class MeshConnection final : H2Handler, ServerConnection {
 
 Task<void> Inbound::serve(std::unique_ptr<TcpStream> connection) {
   Gauge& open = plane_.golden().connections_active("mesh");
+  auto pass = plane_.handshakes().enter(connection->peer().ip());
+  if (!pass) {
+    Error why{Errc::overload, Side::self, "too many handshakes at once"};
+    plane_.count_refused_handshake(why);
+    connection->close(why);
+    co_return;
+  }
   auto secured = co_await tls_accept(std::move(connection), plane_.server_tls());
+  pass.leave();
   if (!secured) {
     plane_.count_refused_handshake(secured.error());
     co_return;
@@ -199,14 +207,34 @@ Task<void> Inbound::serve(std::unique_ptr<TcpStream> connection) {
     tls.close({Errc::protocol, Side::client, "the mesh port speaks h2 only"});
     co_return;
   }
+  // Revoked while it shook hands.
+  const auto& denied = plane_.server_tls()->settings().denied;
+  if (denied && !denied->empty() && denied->denies(tls.peer_chain())) {
+    Error why{Errc::identity, Side::client, "the peer's certificate is revoked"};
+    plane_.count_refused_handshake(why);
+    tls.close(why);
+    co_return;
+  }
   const Peer& from = plane_.peers().intern(*tls.peer_id());
   const Peer& shown = plane_.peers().intern(tls.local_identity()->id);
   open.add();
   {
     MeshConnection mesh(plane_, std::move(*secured), from, shown);
+    connections_[&mesh] = &tls;
     co_await mesh.run();
+    connections_.erase(&mesh);
   }
   open.sub();
+}
+
+size_t Inbound::cut(const DenyList& denied) {
+  std::vector<ServerConnection*> found;
+  for (const auto& [connection, tls] : connections_)
+    if (denied.denies(tls->peer_chain())) found.push_back(connection);
+  for (ServerConnection* connection : found)
+    if (connections_.contains(connection))
+      connection->close({Errc::identity, Side::client, "the peer's certificate is revoked"});
+  return found.size();
 }
 
 namespace {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // inbound.h: the called node's side: mesh connections, the tunnels in them, and the requests in those.
 #pragma once
+#include <map>
 #include <memory>
 #include <string>
 
@@ -10,6 +11,7 @@
 #include "proxy/exchange.h"
 #include "proxy/tunnel_authority.h"
 #include "proxy/upstreams.h"
+#include "tls/tls_stream.h"
 
 namespace meshd {
 
@@ -19,11 +21,14 @@ class Inbound final : public LocalJoin {
 
   // A connection on the mesh port, to its end: TLS with a proven peer, HTTP/2, CONNECT streams.
   Task<void> serve(std::unique_ptr<TcpStream> connection);
+  // Ends the connections whose peers this denies; gives how many.
+  size_t cut(const DenyList& denied);
   // A caller of this node: the same from the tunnel on.
   std::unique_ptr<ByteStream> join(const Peer& from, const TunnelTarget& target) override;
 
  private:
   DataPlane& plane_;
+  std::map<ServerConnection*, TlsStream*> connections_;  // of the mesh port
 };
 
 // One caller's requests through one tunnel.

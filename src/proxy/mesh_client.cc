@@ -120,6 +120,10 @@ Task<Result<>> MeshClients::connect(std::string key, TunnelTarget target, Spiffe
       auto secured = co_await tls_connect(std::move(*tcp), tls, std::move(options));
       if (!secured)
         result = fail(secured.error());
+      else if (tls_ != tls && tls_->settings().denied &&
+               tls_->settings().denied->denies((*secured)->peer_chain()))
+        // Revoked while it shook hands.
+        result = fail(Errc::identity, Side::upstream, "the peer's certificate is revoked");
       else if ((*secured)->alpn() != "h2")
         result = fail(Errc::protocol, Side::upstream, "the called node does not speak h2");
       else {
@@ -163,6 +167,22 @@ void MeshClients::drain() {
   for (auto& [key, client] : connections_) all.push_back(client.get());
   for (H2Client* c : all) c->drain();
   sweep();
+}
+
+size_t MeshClients::cut(const DenyList& denied) {
+  std::vector<H2Client*> found;
+  auto look = [&](H2Client& client) {
+    // Every transport here is a TlsStream: connect() made it.
+    if (!client.closed() && denied.denies(static_cast<TlsStream&>(client.transport()).peer_chain()))
+      found.push_back(&client);
+  };
+  for (auto& [key, client] : connections_) look(*client);
+  for (auto& client : retired_) look(*client);
+  for (H2Client* client : found) client->observe(nullptr);
+  for (H2Client* client : found)
+    client->close({Errc::identity, Side::upstream, "the peer's certificate is revoked"});
+  sweep();
+  return found.size();
 }
 
 void MeshClients::close(Error why) {

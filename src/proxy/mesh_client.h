@@ -42,6 +42,8 @@ class MeshClients final : H2ClientObserver {
   void set_tls(std::shared_ptr<const TlsContext> client);
   void drain();
   void close(Error why);
+  // Ends the connections whose peers this denies; gives how many.
+  size_t cut(const DenyList& denied);
   size_t connections() const { return connections_.size() + retired_.size(); }
 
  private:

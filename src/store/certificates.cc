@@ -48,8 +48,18 @@ Outcome<std::vector<CertificateRecord>> Certificates::of_node(const std::string&
           .bind(node));
 }
 
-Outcome<uint64_t> Certificates::prune_expired() {
-  return db_.prepare("DELETE FROM certificates WHERE not_after < ?1").bind(clock_.unix_now()).run();
+Outcome<std::optional<CertificateRecord>> Certificates::find(const std::string& serial) {
+  auto found = read_all(
+      db_.prepare("SELECT serial, spiffe_id, node, not_before, not_after, issued_at FROM certificates "
+                  "WHERE serial = ?1")
+          .bind(serial));
+  if (!found) return fail(std::move(found.error()));
+  if (found->empty()) return std::nullopt;
+  return std::move(found->front());
+}
+
+Outcome<uint64_t> Certificates::prune_expired(UnixSeconds before) {
+  return db_.prepare("DELETE FROM certificates WHERE not_after < ?1").bind(before).run();
 }
 
 }  // namespace meshd::store

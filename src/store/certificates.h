@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // certificates.h: what the authority signed. Certificates themselves are public and are not kept.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,10 @@ class Certificates {
   Outcome<std::vector<CertificateRecord>> list(size_t limit);
   // All of one node, newest first.
   Outcome<std::vector<CertificateRecord>> of_node(const std::string& node);
-  // Deletes those that ended before now, and says how many.
-  Outcome<uint64_t> prune_expired();
+  // Nothing: this authority signed none of that serial, or it was pruned.
+  Outcome<std::optional<CertificateRecord>> find(const std::string& serial);
+  // Deletes those that ended before `before`, and says how many.
+  Outcome<uint64_t> prune_expired(UnixSeconds before);
 
  private:
   Database& db_;

@@ -68,6 +68,19 @@ CREATE TABLE settings (
   value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 )sql",
+    // 2: what was revoked.
+    R"sql(
+CREATE TABLE denied (
+  kind  TEXT NOT NULL,     -- serial, identity, node
+  value TEXT NOT NULL,
+  until INTEGER NOT NULL,  -- 0: until it is lifted
+  time  INTEGER NOT NULL,
+  who   TEXT NOT NULL,
+  why   TEXT NOT NULL,
+  sum   TEXT NOT NULL,     -- hash of the fields before it
+  PRIMARY KEY (kind, value)
+) STRICT, WITHOUT ROWID;
+)sql",
 };
 
 }  // namespace

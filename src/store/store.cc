@@ -63,6 +63,7 @@ Store::Store(std::unique_ptr<Database> db, int lock, const Clock& clock, Hash ha
       nodes_(*db_, clock),
       tokens_(*db_, clock),
       certificates_(*db_, clock),
+      denied_(*db_, clock, hash_),
       audit_(*db_, clock, hash_),
       settings_(*db_) {}
 

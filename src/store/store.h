@@ -15,6 +15,7 @@
 #include "store/audit.h"
 #include "store/certificates.h"
 #include "store/chain.h"
+#include "store/denied.h"
 #include "store/nodes.h"
 #include "store/revisions.h"
 #include "store/settings.h"
@@ -39,6 +40,7 @@ class Store {
   Nodes& nodes() { return nodes_; }
   Tokens& tokens() { return tokens_; }
   Certificates& certificates() { return certificates_; }
+  Denied& denied() { return denied_; }
   Audit& audit() { return audit_; }
   Settings& settings() { return settings_; }
 
@@ -57,6 +59,7 @@ class Store {
   Nodes nodes_;
   Tokens tokens_;
   Certificates certificates_;
+  Denied denied_;
   Audit audit_;
   Settings settings_;
 };

@@ -54,6 +54,10 @@ Outcome<bool> Tokens::revoke(const std::string& id) {
   return *gone > 0;
 }
 
+Outcome<uint64_t> Tokens::revoke_for(const std::string& node) {
+  return db_.prepare("DELETE FROM tokens WHERE node = ?1 AND used_at IS NULL").bind(node).run();
+}
+
 Outcome<uint64_t> Tokens::prune(UnixSeconds before) {
   return db_.prepare("DELETE FROM tokens WHERE used_at < ?1 OR expires_at < ?1").bind(before).run();
 }

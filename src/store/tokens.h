@@ -43,6 +43,8 @@ class Tokens {
   Outcome<std::vector<TokenRecord>> list();
   // Deletes an unused token; false: there is none of that id.
   Outcome<bool> revoke(const std::string& id);
+  // Deletes the unused tokens that are for this node only, and says how many.
+  Outcome<uint64_t> revoke_for(const std::string& node);
   // Deletes tokens that were used or ran out before `before`, and says how many.
   Outcome<uint64_t> prune(UnixSeconds before);
 

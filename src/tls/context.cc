@@ -36,6 +36,15 @@ int pick_by_name(void*, mbedtls_ssl_context* ssl, const unsigned char* name, siz
                                      found->key->impl().pk.shared());
 }
 
+// The identity is picked: an expired one is not shown.
+int refuse_expired(mbedtls_ssl_context* ssl) {
+  auto& notes = *static_cast<HandshakeNotes*>(mbedtls_ssl_get_user_data_p(ssl));
+  const TlsSettings& s = notes.context->impl().settings;
+  bool expired = s.identities[notes.identity].chain.leaf().not_after() < s.clock->unix_now();
+  notes.expired = expired;
+  return expired ? MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE : 0;
+}
+
 const char* problem_of(const TlsSettings& s, bool server) {
   bool pin = s.check == PeerCheck::pin;
   if (server && pin) return "a server cannot check by pin";
@@ -77,7 +86,10 @@ bool fill(mbedtls_ssl_config& conf, TlsContext::Impl& impl) {
   mbedtls_ssl_conf_authmode(&conf, required ? MBEDTLS_SSL_VERIFY_REQUIRED : MBEDTLS_SSL_VERIFY_OPTIONAL);
   mbedtls_ssl_conf_cert_profile(&conf, &SvidCheck::profile());
   mbedtls_ssl_conf_ca_chain(&conf, impl.roots.shared(), nullptr);
-  if (impl.server) mbedtls_ssl_conf_sni(&conf, pick_by_name, nullptr);
+  if (impl.server) {
+    mbedtls_ssl_conf_sni(&conf, pick_by_name, nullptr);
+    mbedtls_ssl_conf_cert_cb(&conf, refuse_expired);
+  }
   return impl.alpn.size() == 1 || mbedtls_ssl_conf_alpn_protocols(&conf, impl.alpn.data()) == 0;
 }
 

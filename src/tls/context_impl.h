@@ -15,8 +15,9 @@ namespace meshd {
 // What a handshake keeps for the callbacks of the shared configuration (mbedtls_ssl_get_user_data_p).
 struct HandshakeNotes {
   const TlsContext* context = nullptr;
-  size_t identity = 0;  // place in TlsSettings::identities, by the server name callback
-  std::string sni;      // by the server name callback
+  size_t identity = 0;   // place in TlsSettings::identities, by the server name callback
+  std::string sni;       // by the server name callback
+  bool expired = false;  // the identity picked has expired; by the certificate callback
 };
 
 struct TlsContext::Impl {

@@ -115,6 +115,7 @@ Result<> settle_peer(TlsStream::Impl& i) {
 // The cause our own checks found says more than the library's status.
 Error cause_of(const TlsStream::Impl& i, int status) {
   if (i.pin_problem) return *i.pin_problem;
+  if (i.notes.expired) return {Errc::identity, Side::self, "our own certificate has expired"};
   if (i.check && i.check->refused()) return i.check->result().error();
   return i.error_of(status);
 }
@@ -188,6 +189,8 @@ Task<Made> tls_connect(std::unique_ptr<ByteStream> lower, std::shared_ptr<const 
       co_return fail(Errc::identity, Side::self, "this node has no such identity");
     setup.identity = static_cast<size_t>(found - s.identities.begin());
   }
+  if (!s.identities.empty() && s.identities[setup.identity].chain.leaf().not_after() < s.clock->unix_now())
+    co_return fail(Errc::identity, Side::self, "our own certificate has expired");
   LocalPtr<TlsStream::Impl> impl(new TlsStream::Impl(std::move(lower), std::move(context), Side::upstream));
   co_return co_await establish(std::move(impl), std::move(setup), options.limit);
 }

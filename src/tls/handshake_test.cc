@@ -194,13 +194,59 @@ TEST_CASE("each malformed SVID is refused in a handshake, shown by either side")
 
 TEST_CASE("an expired certificate is refused by the mesh's clock") {
   Mesh mesh;
-  auto client = client_of(mesh.settings({mesh.identity(service_id("td.example", "web"), 60)}));
+  // The client's clock stands still: it does not know.
+  FakeClock still;
+  still.set_unix(kNow);
+  TlsSettings shown = mesh.settings({mesh.identity(service_id("td.example", "web"), 60)});
+  shown.clock = &still;
+  auto client = client_of(std::move(shown));
   auto server = server_of_settings(mesh.settings({mesh.service("db")}));
   Loop loop;
   REQUIRE(shake(loop, client, server).server.has_value());
   mesh.clock.set_unix(kNow + 61);
   Outcomes o = shake(loop, client, server);
   REQUIRE(std::string_view(o.server_why()) == "the peer's certificate has expired");
+}
+
+TEST_CASE("an expired certificate of our own is not shown, by either side") {
+  Mesh mesh;
+  auto ending = mesh.settings({mesh.identity(service_id("td.example", "web"), 60)});
+  auto good = mesh.settings({mesh.service("db")});
+  Loop loop;
+  mesh.clock.set_unix(kNow + 61);
+  Outcomes as_client = shake(loop, client_of(ending), server_of_settings(good));
+  REQUIRE(std::string_view(as_client.client_why()) == "our own certificate has expired");
+  REQUIRE_FALSE(as_client.server.has_value());
+  Outcomes as_server = shake(loop, client_of(good), server_of_settings(ending));
+  REQUIRE(std::string_view(as_server.server_why()) == "our own certificate has expired");
+  REQUIRE_FALSE(as_server.client.has_value());
+}
+
+TEST_CASE("what is denied is refused by either side: by serial, by id, by the serial of its CA") {
+  Mesh mesh;
+  Identity web = mesh.service("web"), db = mesh.service("db");
+  struct Case {
+    DenyList denied;
+    const char* why;
+  };
+  Case cases[] = {
+      {{.serials = {web.chain.leaf().serial()}, .ids = {}}, "the peer's certificate is revoked"},
+      {{.serials = {}, .ids = {web.id.uri()}}, "the peer's identity is revoked"},
+      {{.serials = {mesh.issuing.certificate.serial()}, .ids = {}}, "the peer's CA certificate is revoked"},
+      {{.serials = {db.chain.leaf().serial()}, .ids = {db.id.uri()}}, nullptr}};
+  Loop loop;
+  for (const Case& c : cases) {
+    TlsSettings denies = mesh.settings({db});
+    denies.denied = std::make_shared<const DenyList>(c.denied);
+    bool refused = c.why != nullptr;
+    REQUIRE(c.denied.denies(web.chain) == refused);
+    Outcomes as_client = shake(loop, client_of(mesh.settings({web})), server_of_settings(denies));
+    REQUIRE(as_client.server.has_value() == !refused);
+    if (refused) REQUIRE(std::string_view(as_client.server_why()) == c.why);
+    Outcomes as_server = shake(loop, client_of(denies), server_of_settings(mesh.settings({web})));
+    REQUIRE(as_server.client.has_value() == !refused);
+    if (refused) REQUIRE(std::string_view(as_server.client_why()) == c.why);
+  }
 }
 
 TEST_CASE("a client without a certificate passes only where that is allowed, and has no id") {

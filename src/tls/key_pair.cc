@@ -29,6 +29,18 @@ Result<PublicKey> PublicKey::from_der(std::string_view spki) {
   return PublicKey(std::move(*der), *curve);
 }
 
+bool PublicKey::verify(std::string_view message, std::string_view signature) const {
+  Pk pk;
+  auto* p = const_cast<unsigned char*>(bytes_of(der_));
+  if (mbedtls_pk_parse_subpubkey(&p, p + der_.size(), &pk.ctx) != 0) return false;
+  mbedtls_md_type_t md = digest_for(curve_);
+  const mbedtls_md_info_t* info = mbedtls_md_info_from_type(md);
+  unsigned char hash[MBEDTLS_MD_MAX_SIZE];
+  return mbedtls_md(info, bytes_of(message), message.size(), hash) == 0 &&
+         mbedtls_pk_verify(&pk.ctx, md, hash, mbedtls_md_get_size(info), bytes_of(signature),
+                           signature.size()) == 0;
+}
+
 KeyPair::KeyPair(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 KeyPair::KeyPair(KeyPair&&) noexcept = default;
 KeyPair& KeyPair::operator=(KeyPair&&) noexcept = default;

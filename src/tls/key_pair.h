@@ -17,6 +17,9 @@ class PublicKey {
   // SubjectPublicKeyInfo (RFC 5480). Errors: invalid_argument for other kinds of key and for garbage.
   static Result<PublicKey> from_der(std::string_view spki);
 
+  // Did this key's private half sign `message` (KeyPair::sign)?
+  bool verify(std::string_view message, std::string_view signature) const;
+
   const std::string& der() const { return der_; }
   Curve curve() const { return curve_; }
   friend bool operator==(const PublicKey&, const PublicKey&) = default;

@@ -44,7 +44,7 @@ grep -q "meshd join 127.0.1.1:15012" init.out || die "init prints no join line"
 [ "$(stat -c %a s1)" = 700 ] || die "the state directory is open to others"
 start n1 "$MESHD" run --state s1
 N1=$PID
-meshd token create --state s1 > token
+meshd token create --node n2 --state s1 > token
 meshd join 127.0.1.1:15012 --token-file token --state s2 --name n2 --address 127.0.1.2
 start n2 "$MESHD" run --state s2
 N2=$PID

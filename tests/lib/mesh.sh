@@ -111,7 +111,7 @@ mesh_up() {
   run_node 1 "$@"
   wait_until 30 "the server to be ready" node_ready 1
   for n in $(seq 2 "$count"); do
-    "$MESHD" token create --state "$(state 1)" >"$WORK/token$n"
+    "$MESHD" token create --node "n$n" --state "$(state 1)" >"$WORK/token$n"
     "$MESHD" join 127.0.1.1:15012 --token-file "$WORK/token$n" --state "$(state "$n")" --name "n$n" \
       --address "127.0.1.$n" >"$WORK/join$n.log" 2>&1 || { cat "$WORK/join$n.log" >&2; die "join of n$n"; }
     run_node "$n" "$@"

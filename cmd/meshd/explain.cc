@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // explain.cc: `meshd explain --from service/batch GET http://web/v2/x`: what this node would do with a request, and why.
 #include "control/admin_client.h"
-#include "meshd/command.h"
+#include "meshd/replay.h"
 
 namespace meshd::cli {
 namespace {
@@ -9,6 +9,7 @@ namespace {
 struct Options {
   std::string from, server_name;
   std::vector<std::string> request, headers;
+  ReplayOptions replay;
 };
 
 Outcome<Json> question(const Options& options) {
@@ -110,6 +111,11 @@ std::string text(const Json& e) {
 }
 
 int run_explain(Globals& globals, const Options& options) {
+  if (!options.replay.log.empty()) return run_replay(globals, options.replay);
+  if (options.request.empty()) {
+    say("meshd: explain what? [METHOD] http://SERVICE/PATH, or --replay FILE");
+    return kUsage;
+  }
   auto asked = question(options);
   if (!asked) return failed(asked.error());
   auto answer =
@@ -130,8 +136,18 @@ void add_explain(CLI::App& app, Globals& globals) {
       ->allow_extra_args(false);
   command->add_option("--sni", options->server_name, "Server name that an opaque connection asks for");
   command->add_option("request", options->request, "[METHOD] http://SERVICE/PATH, or tcp://SERVICE")
-      ->required()
       ->expected(1, 2);
+  auto* replay = command->add_option("--replay", options->replay.log,
+                                     "Decide requests of an access log again, and say what would change; - "
+                                     "for standard input. Exit 6: something would");
+  command->add_option("--config", options->replay.candidate, "With --replay: the file to decide by")
+      ->needs(replay);
+  command
+      ->add_option("--base", options->replay.base,
+                   "With --replay: the file to compare with, instead of what this node acts on")
+      ->needs(replay);
+  command->add_flag("--all", options->replay.all, "With --replay: list every request that changes")
+      ->needs(replay);
   command->callback([&globals, options] {
     globals.action = [&globals, options] { return run_explain(globals, *options); };
   });

@@ -16,13 +16,6 @@ namespace {
 // A finding of model/diagnostics.h's kind, for what only a decision can tell.
 constexpr const char* kTestFailed = "MD4001";
 
-std::vector<NodeInfo> imagined_nodes(const model::Model& model) {
-  std::vector<NodeInfo> nodes;
-  // 192.0.2.0/24 is for documentation (RFC 5737): nothing is ever dialled.
-  for (const model::NodeRef& n : model::nodes_named(model)) nodes.push_back({n.name, "192.0.2.1", 15008, {}});
-  return nodes;
-}
-
 bool has_tags(const model::Tags& have, const model::Tags& wanted) {
   return std::all_of(wanted.begin(), wanted.end(), [&](const auto& t) {
     auto found = have.find(t.first);
@@ -101,6 +94,13 @@ class TestRun {
 };
 
 }  // namespace
+
+std::vector<NodeInfo> imagined_nodes(const model::Model& model) {
+  std::vector<NodeInfo> nodes;
+  // 192.0.2.0/24 is for documentation (RFC 5737): nothing is ever dialled.
+  for (const model::NodeRef& n : model::nodes_named(model)) nodes.push_back({n.name, "192.0.2.1", 15008, {}});
+  return nodes;
+}
 
 FileTests run_file_tests(const model::Model& model) {
   FileTests out;

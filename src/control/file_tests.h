@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "snapshot/snapshot.h"
 
 namespace meshd {
 
@@ -13,5 +14,8 @@ struct FileTests {
   std::vector<model::Diagnostic> failures;
 };
 FileTests run_file_tests(const model::Model& model);
+
+// Every node that the file names, at an address where nothing is ever dialled.
+std::vector<NodeInfo> imagined_nodes(const model::Model& model);
 
 }  // namespace meshd

@@ -215,6 +215,16 @@ class Binder {
     out.format = r.text("format") == "text" ? AccessLogFormat::text : AccessLogFormat::json;
     out.output = r.text("output");
     out.only = r.text("only");
+    r.each("headers", [&](const YamlNode& n) {
+      std::string name = lower_case(n.text);
+      if (!is_field_name(name))
+        findings_.error(md::malformed, n.at, n.length, in_quotes(n.text) + " is not a header's name");
+      else if (name == "authorization" || name == "proxy-authorization" || name == "cookie")
+        findings_.error(md::malformed, n.at, n.length,
+                        in_quotes(n.text) + " would write a secret into the log");
+      else
+        out.headers.push_back(std::move(name));
+    });
     if (out.output != "stdout" && out.output != "stderr" && out.output != "none" &&
         !out.output.starts_with('/'))
       findings_

@@ -343,6 +343,9 @@ constexpr Key kKeys[] = {
      "stdout, stderr, none, or the absolute path of a file."},
     {"telemetry.access_log.only", text, "status >= 400", "",
      "Which requests, such as: status >= 400 or duration > 1s; empty text: all."},
+    {"telemetry.access_log.headers", texts, "", "",
+     "Request header fields to write with each line: those that routes look at, so that lines can be decided "
+     "again."},
     {"telemetry.traces", map, "", "", "Spans.", ignored},
     {"telemetry.traces.otlp", text, "", "", "Collector's URL."},
     {"telemetry.traces.sample", percent, "1%", "", "Share of requests."},

@@ -160,6 +160,7 @@ struct AccessLog {
   AccessLogFormat format = AccessLogFormat::json;
   std::string output = "stdout";       // stdout | stderr | none | an absolute path
   std::string only = "status >= 400";  // telemetry/access_filter.h; empty: every request
+  std::vector<std::string> headers;    // of the request, lower case: written with each line
 };
 
 struct Telemetry {

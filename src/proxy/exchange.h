@@ -4,6 +4,8 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "http/message.h"
 #include "loop/loop.h"
@@ -11,6 +13,7 @@
 #include "proxy/endpoint_state.h"
 #include "proxy/loop_snapshot.h"
 #include "proxy/try_timer.h"
+#include "telemetry/access_log.h"
 
 namespace meshd {
 
@@ -22,6 +25,12 @@ struct Exchange;
 struct ByteCount : LocalCounted {
   uint64_t bytes = 0;
   Exchange* waiting = nullptr;  // whose time begins when the content has ended
+};
+
+// The request as it was decided upon, where the route or the node changes it before it is sent.
+struct Asked {
+  std::string path, host;  // empty: unchanged
+  std::vector<LoggedField> fields;
 };
 
 struct Exchange {
@@ -41,9 +50,10 @@ struct Exchange {
   std::string_view client_ip;  // outbound: where it connects from
   // decide
   const ServiceEntry* service = nullptr;
-  Authorization policy;  // inbound, and outbound to endpoints outside the mesh
-  Routing routing;       // outbound
-  bool judged = false;   // policy has been asked
+  Authorization policy;          // inbound, and outbound to endpoints outside the mesh
+  Routing routing;               // outbound
+  bool judged = false;           // policy has been asked
+  std::unique_ptr<Asked> asked;  // what the access log is to say of it; null: what is sent says all
   // balance
   const Endpoint* endpoint = nullptr;
   EndpointState* load = nullptr;  // while this exchange counts as active there (lease.h)
@@ -84,6 +94,8 @@ Response refuse(ExchangePtr&& x, Error why, std::string detail = {});
 // The same where the client may come again: with Retry-After (RFC 9110 section 10.2.3), whole seconds from 1.
 Response refuse_for(ExchangePtr&& x, std::chrono::nanoseconds wait, Error why, std::string detail = {});
 
+// decide: keeps what the access log is to say of the request as it came. Before anything of it is changed.
+void note_asked(Exchange& x);
 // record: metrics and the access log, once.
 void record(Exchange& x);
 // It was none after all: nothing is recorded.

@@ -272,6 +272,7 @@ Task<Result<Response>> InboundService::call(Request& request) {
   auto find_field = [&request](std::string_view name) { return request.head.find(name); };
   x->policy = authorize(snapshot, *x->service, facts_of(*x, FieldLookup(find_field), 0));
   x->judged = true;
+  note_asked(*x);
   if (!x->policy.allowed()) {
     std::string place = policy_text(snapshot, x->policy);
     co_return refuse(std::move(x), {Errc::denied, Side::client, "denied by policy"}, std::move(place));

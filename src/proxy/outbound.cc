@@ -103,6 +103,7 @@ Task<Result<Response>> OutboundService::call(Request& request) {
   auto find_field = [&request](std::string_view name) { return request.head.find(name); };
   RequestFacts facts = facts_of(*x, FieldLookup(find_field), plane_.random().next());
   x->routing = route_request(*x->service, facts);
+  note_asked(*x);
   if (!x->routing.ok())
     co_return refuse(std::move(x), {x->routing.reason, Side::self, why_of(x->routing.reason)},
                      route_text(snapshot, x->routing));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // record.cc: stage 8 of 8. What happened, for metrics and the access log.
 // Reads the whole exchange. The last stage.
+#include "http/grpc.h"
 #include "model/route_edit.h"
 #include "proxy/data_plane.h"
 #include "proxy/exchange.h"
@@ -63,8 +64,14 @@ AccessRecord log_record(const Exchange& x, uint64_t duration_ns) {
     r.path = x.request->head.path();
     r.host = x.request->head.authority();
     if (auto id = x.request->head.find("x-request-id")) r.request_id = *id;
+    r.grpc = is_grpc(x.request->head);
   }
   if (!x.server_name.empty()) r.host = x.server_name;
+  if (x.asked) {
+    r.asked_path = x.asked->path;
+    r.asked_host = x.asked->host;
+    r.fields = x.asked->fields;
+  }
   r.status = x.status;
   if (x.error) {
     r.error = name_of(x.error->code);
@@ -80,6 +87,24 @@ AccessRecord log_record(const Exchange& x, uint64_t duration_ns) {
 }
 
 }  // namespace
+
+void note_asked(Exchange& x) {
+  const LoopSnapshot& s = *x.snapshot;
+  if (!s.log_on || x.request == nullptr) return;
+  const RequestHead& head = x.request->head;
+  const std::vector<std::string>& names = s->model.telemetry.access_log.headers;
+  const Route* route = x.routing.route;
+  bool rewritten = route != nullptr && route->actions != nullptr && route->actions->rewrite;
+  if (names.empty() && !rewritten) return;
+  x.asked = std::make_unique<Asked>();
+  for (const std::string& name : names) {
+    auto value = head.find(name);
+    x.asked->fields.push_back({name, value ? std::optional<std::string>(*value) : std::nullopt});
+  }
+  if (!rewritten) return;
+  x.asked->path = head.path();
+  x.asked->host = head.authority();
+}
 
 void forget(Exchange& x) {
   x.recorded = true;

@@ -233,6 +233,7 @@ Json write_mesh(const Model& m) {
   o.text("access_log_format", log.format == AccessLogFormat::text ? "text" : "json", "json");
   o.text("access_log_output", log.output, "stdout");
   o.text("access_log_only", log.only);
+  o.texts("access_log_headers", log.headers);
   return o.done();
 }
 
@@ -259,6 +260,7 @@ void read_mesh(const Json& j, Model& m, ReadError& error) {
   log.format = format == "text" ? AccessLogFormat::text : AccessLogFormat::json;
   log.output = in.text("access_log_output", "stdout");
   log.only = in.text("access_log_only");
+  log.headers = in.texts("access_log_headers");
 }
 
 Json write_node(const NodeInfo& n) {

@@ -36,6 +36,25 @@ struct Line {
     key(name);
     out += std::to_string(value);
   }
+  void flag(std::string_view name) {
+    key(name);
+    out += "true";
+  }
+  // {"x-canary":"1","x-user":null}
+  void fields(std::string_view name, const std::vector<LoggedField>& list) {
+    if (list.empty()) return;
+    key(name);
+    for (const LoggedField& f : list) {
+      out += &f == list.data() ? '{' : ',';
+      append_json_string(out, f.name);
+      out += ':';
+      if (f.value)
+        append_json_string(out, *f.value);
+      else
+        out += "null";
+    }
+    out += '}';
+  }
 };
 
 }  // namespace
@@ -60,6 +79,10 @@ std::string to_json_line(const AccessRecord& r) {
   line.number("bytes_out", r.bytes_out);
   line.text("request_id", r.request_id);
   line.text("route", r.route);
+  line.text("asked_path", r.asked_path);
+  line.text("asked_host", r.asked_host);
+  if (r.grpc) line.flag("grpc");
+  line.fields("headers", r.fields);
   if (r.revision.value != 0) line.number("revision", r.revision.value);
   line.out += "}\n";
   return std::move(line.out);

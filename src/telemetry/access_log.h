@@ -2,13 +2,20 @@
 // access_log.h: one line of JSON per request or TCP connection, and which of them are written.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
 #include "telemetry/access_filter.h"
 #include "telemetry/direction.h"
 
 namespace meshd {
+
+struct LoggedField {
+  std::string name;
+  std::optional<std::string> value;  // nothing: the request had none
+};
 
 // Everything by value: the record is made on a data loop and formatted on another thread.
 // Empty texts and unknown numbers are left out of the line.
@@ -30,7 +37,12 @@ struct AccessRecord {
   uint64_t bytes_out = 0;  // to the client
   std::string request_id;
   std::string route;
-  Revision revision;  // of the snapshot that decided
+  // What a decision looked at and the rest of the line does not say (control/replay.h).
+  std::string asked_path;  // with query, as it came; empty: as `path`
+  std::string asked_host;  // empty: as `host`
+  bool grpc = false;
+  std::vector<LoggedField> fields;  // of the request, as telemetry.access_log.headers names them
+  Revision revision;                // of the snapshot that decided
 };
 
 // The record as one line of JSON with its newline. Keys stand in a fixed order. Bytes that are not UTF-8 become U+FFFD,

@@ -2,6 +2,7 @@
 // apply.cc: `meshd apply FILE`: check, show what changes, make a revision, wait until every connected node acts on it.
 #include "base/limits.h"
 #include "meshd/published.h"
+#include "meshd/shadow.h"
 #include "model/scalars.h"
 
 namespace meshd::cli {
@@ -15,9 +16,11 @@ struct ApplyOptions {
   int timeout_s = 30;
   bool dry_run = false;
   bool no_wait = false;
+  bool shadow = false;
 };
 
 int run_apply(Globals& globals, const ApplyOptions& o) {
+  if (o.shadow) return begin_shadow(globals, o.file, o.message);
   auto until = SteadyClock::now() + seconds(o.timeout_s);
   auto text = read_text(o.file, kConfigBytesMax);
   if (!text) return failed(text.error());
@@ -95,6 +98,8 @@ void add_apply(CLI::App& app, Globals& globals) {
       ->check(CLI::Range(0, 1'000'000'000))
       ->capture_default_str();
   command->add_flag("--dry-run", o->dry_run, "Check and show what would change, no more");
+  command->add_flag("--shadow", o->shadow,
+                    "Compare it with what is in force on live requests; it acts on nothing");
   command->add_flag("--no-wait", o->no_wait, "Do not wait for the nodes");
   command->callback([&globals, o] { globals.action = [&globals, o] { return run_apply(globals, *o); }; });
 }

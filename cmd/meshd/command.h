@@ -48,11 +48,13 @@ void add_node(CLI::App& app, Globals& globals);
 void add_audit(CLI::App& app, Globals& globals);
 void add_check(CLI::App& app, Globals& globals);
 void add_apply(CLI::App& app, Globals& globals);
+void add_shadow(CLI::App& app, Globals& globals);
 void add_status(CLI::App& app, Globals& globals);
 void add_get(CLI::App& app, Globals& globals);
 void add_explain(CLI::App& app, Globals& globals);
 void add_confirm(CLI::App& app, Globals& globals);
 void add_canary(CLI::App& app, Globals& globals);
+void add_policy(CLI::App& app, Globals& globals);
 void add_config(CLI::App& app, Globals& globals);
 void add_version(CLI::App& app, Globals& globals);
 

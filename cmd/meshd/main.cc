@@ -29,11 +29,13 @@ int run_command(int argc, char** argv) {
   add_audit(app, globals);
   add_check(app, globals);
   add_apply(app, globals);
+  add_shadow(app, globals);
   add_status(app, globals);
   add_get(app, globals);
   add_explain(app, globals);
   add_confirm(app, globals);
   add_canary(app, globals);
+  add_policy(app, globals);
   add_config(app, globals);
   add_version(app, globals);
 

@@ -138,7 +138,14 @@ void Node::make_agent() {
       .trial = trial_.get(),
       .shares = [this](const Json& line) { leases_->granted(line); },
       .identities = *identities_,
-      .clock = clock_});
+      .clock = clock_,
+      .other = [this](const std::string& type, const Json& line) { shadow_->take(type, line); }});
+  shadow_ = std::make_unique<ShadowNode>(ShadowNode::Parts{
+      .live = *live_,
+      .clock = clock_,
+      .set = [this](ShadowOrderPtr order) { loops_->set_shadow(std::move(order)); },
+      .collect = [this](std::function<void(ShadowCounts)> done) { loops_->collect_shadow(std::move(done)); },
+      .say = [this](const Json& line) { agent_->say(line); }});
   status_ = std::make_unique<NodeStatus>(parts_for_status());
 }
 

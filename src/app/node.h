@@ -20,6 +20,7 @@
 #include "control/live_config.h"
 #include "control/metrics_server.h"
 #include "control/node_status.h"
+#include "control/shadow_node.h"
 #include "control/state_dir.h"
 #include "control/trial.h"
 #include "proxy/data_loops.h"
@@ -83,6 +84,7 @@ class Node {
   std::unique_ptr<LimitLeases> leases_;
   std::unique_ptr<ControlServer> server_;  // null: this node is no server
   std::unique_ptr<Agent> agent_;
+  std::unique_ptr<ShadowNode> shadow_;
   std::unique_ptr<NodeStatus> status_;
   ApiRouter router_;
   std::unique_ptr<AdminServer> admin_;

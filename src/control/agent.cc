@@ -333,6 +333,8 @@ Task<Outcome<>> Agent::handle(Session& session, std::string line) {
     if (mine.is<JsonObject>())
       for (auto& [key, value] : mine.get<JsonObject>()) set(status, key.c_str(), std::move(value));
     if (session.out.queued() < kUnsentLinesMax) session.out.send(status);
+  } else if (parts_.other) {
+    parts_.other(type, *j);
   }
   co_return Outcome<>();
 }

@@ -42,6 +42,7 @@ class Agent {
     std::function<void(const Json&)> shares = {};  // of mesh-wide rate limits; unset: there are none
     Identities& identities;                        // take what the server says of trust
     const Clock& clock;
+    std::function<void(const std::string& type, const Json& line)> other = {};  // what is none of the agent's
   };
   // All parts outlive the agent.
   explicit Agent(Parts parts);

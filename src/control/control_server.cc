@@ -37,7 +37,12 @@ Outcome<> ControlServer::open() {
 
   publisher_ = std::make_unique<Publisher>(*store_, *registry_, Publisher::Settings{domain, file_.config});
   distributor_ = std::make_unique<Distributor>(*registry_, clock_);
-  publisher_->on_content = [this](const ContentPtr& content) { distributor_->set_content(content); };
+  shadow_ = std::make_unique<ShadowDesk>(
+      ShadowDesk::Parts{*store_, *registry_, *publisher_, *distributor_, clock_});
+  publisher_->on_content = [this](const ContentPtr& content) {
+    distributor_->set_content(content);
+    shadow_->content_changed();
+  };
   if (auto ok = publisher_->load(); !ok) return ok;
   registry_->on_list_change = [this] { publisher_->nodes_changed(); };
   canaries_ = std::make_unique<CanaryDesk>(
@@ -56,6 +61,7 @@ Outcome<> ControlServer::open() {
   };
   watch_ = std::make_unique<ConfigWatch>(*publisher_);
   watch_->begin();
+  if (auto ok = shadow_->load(); !ok) return ok;
 
   auto lifetime = [this] { return leaf_lifetime(publisher_->model()); };
   auto identity = ServerIdentity::load({state_, *store_, *authority_, clock_, id_, lifetime});

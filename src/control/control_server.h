@@ -20,6 +20,7 @@
 #include "control/server_api.h"
 #include "control/server_identity.h"
 #include "control/server_state.h"
+#include "control/shadow_desk.h"
 #include "http/server_group.h"
 #include "net/listener.h"
 #include "proxy/handshake_gate.h"
@@ -50,6 +51,7 @@ class ControlServer {
     history_->mount(router);
     ca_api_->mount(router);
     canary_api_->mount(router);
+    shadow_->mount(router);
   }
 
   // Stops listening and ends all sessions and connections; their tasks end in the loop's next turns.
@@ -102,6 +104,7 @@ class ControlServer {
   std::unique_ptr<CanaryDesk> canaries_;
   std::unique_ptr<ConfirmDesk> confirm_;
   std::unique_ptr<CanaryApi> canary_api_;
+  std::unique_ptr<ShadowDesk> shadow_;
   std::unique_ptr<ConfigWatch> watch_;
   ServerGroup group_;
   std::unique_ptr<Listener> listener_;

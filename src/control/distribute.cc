@@ -15,6 +15,9 @@ Distributor::Distributor(Registry& registry, const Clock& clock)
            .watch = {},
            .trial = {},
            .trust = {},
+           .shadow = {},
+           .question = {},
+           .on_answer = {},
            .on_health = {},
            .on_back = {},
            .on_arms = {},
@@ -51,6 +54,18 @@ void Distributor::set_trust(const SealedTrust& trust) {
   line["type"] = json("trust");
   hub_.trust = Chunk::copy(to_text(Json(std::move(line))) + "\n");
   hub_.trust_number = trust.number;
+  wake_all();
+}
+
+void Distributor::set_shadow(std::string_view lines) {
+  hub_.shadow = Chunk::copy(lines);
+  ++hub_.shadow_version;
+  wake_all();
+}
+
+void Distributor::ask(const Json& question) {
+  hub_.question = Chunk::copy(to_text(question) + "\n");
+  ++hub_.question_version;
   wake_all();
 }
 

@@ -22,6 +22,14 @@ class Distributor {
   void set_content(const ContentPtr& content);
   void set_trust(const SealedTrust& trust);
 
+  // The lines that bring nodes a shadow, or end it (shadow_desk.h): to each node that has the newest content.
+  void set_shadow(std::string_view lines);
+  // A line to every node; what they answer goes to `on_answer`.
+  void ask(const Json& question);
+  void on_answer(std::function<void(const std::string& node, const Json& line)> take) {
+    hub_.on_answer = std::move(take);
+  }
+
   // A node asks for /v1/sync, as `node`: that is proven. An older session of the same node ends.
   Response open(const std::string& node, std::unique_ptr<Body> from_node);
   // The node was removed: its session ends and what it said is forgotten.

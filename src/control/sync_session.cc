@@ -92,6 +92,13 @@ bool SyncSession::prepare() {
     sending_ = hub_.watch;
   } else if (!shares_.empty()) {
     sending_ = std::exchange(shares_, {});
+  } else if (shadow_sent_ != hub_.shadow_version && !sent_ && newest && newest->sha256 == has_) {
+    // It is a difference from what the node has.
+    shadow_sent_ = hub_.shadow_version;
+    sending_ = hub_.shadow;
+  } else if (asked_ != hub_.question_version) {
+    asked_ = hub_.question_version;
+    sending_ = hub_.question;
   } else if (ping_due_) {
     ping_due_ = false;
     JsonObject ping;
@@ -153,6 +160,8 @@ void SyncSession::take(const Json& line) {
     take_demand(line);
   else if (type == "status")
     hub_.registry.status(node_, to_text(line));
+  else if (type == "answer" && hub_.on_answer)
+    hub_.on_answer(node_, line);
   // Other types are of a newer node.
 }
 

@@ -30,8 +30,13 @@ struct SyncHub {
   uint64_t watch_version = 0;
   std::function<std::string()> trial;  // the {"type":"trial"} line as of now; unset: there is none
   uint64_t trial_version = 0;
-  Chunk trust;                // the newest {"type":"trust"} line
-  uint64_t trust_number = 0;  // of the document in it; 0: there is none yet
+  Chunk trust;                  // the newest {"type":"trust"} line
+  uint64_t trust_number = 0;    // of the document in it; 0: there is none yet
+  Chunk shadow;                 // the lines that bring the newest shadow, or its end
+  uint64_t shadow_version = 0;  // counts its changes
+  Chunk question;               // the newest {"type":"ask"} line
+  uint64_t question_version = 0;
+  std::function<void(const std::string& node, const Json& line)> on_answer;
   std::function<void(const std::string& node, const Json& down)> on_health;
   std::function<void(const std::string& node, Revision revision, const std::string& why)> on_back;
   std::function<void(const std::string& node, const Json& line)> on_arms;
@@ -81,6 +86,8 @@ class SyncSession final : public std::enable_shared_from_this<SyncSession> {
   uint64_t health_sent_ = 0;  // version
   uint64_t watch_sent_ = 0;   // version
   uint64_t trial_sent_ = 0;   // version
+  uint64_t shadow_sent_ = 0;  // version
+  uint64_t asked_ = 0;        // version
   Instant heard_at_, pinged_at_;
   bool ping_due_ = false;
   Chunk shares_;   // of rate limits, to be sent

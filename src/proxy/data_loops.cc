@@ -162,6 +162,16 @@ void DataLoops::set_down(std::shared_ptr<const DownEndpoints> down) {
 
 const std::shared_ptr<RateBudgets>& DataLoops::budgets() const { return impl_->shared.budgets; }
 
+void DataLoops::set_shadow(ShadowOrderPtr order) {
+  for (auto& w : impl_->workers) w->loop->post([plane = w->plane, order] { plane->set_shadow(order); });
+}
+
+void DataLoops::collect_shadow(std::function<void(ShadowCounts)> done) {
+  impl_->ask_all<ShadowCounts>(
+      [](DataPlane& p) { return p.shadow() ? p.shadow()->counts() : ShadowCounts(); },
+      [done = std::move(done)](std::vector<ShadowCounts> all) { done(merge(all)); });
+}
+
 void DataLoops::collect(std::function<void(MetricsCopy)> done) {
   impl_->ask_all<MetricsCopy>(
       [](DataPlane& p) { return p.metrics(); },

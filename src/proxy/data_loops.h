@@ -12,6 +12,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "net/address.h"
+#include "proxy/shadow.h"
 #include "snapshot/snapshot.h"
 #include "telemetry/access_log.h"
 #include "telemetry/metrics.h"
@@ -78,6 +79,11 @@ class DataLoops {
 
   // The budgets of rate limits, which all loops share.
   const std::shared_ptr<RateBudgets>& budgets() const;
+
+  // A candidate to compare live requests with; null: none.
+  void set_shadow(ShadowOrderPtr order);
+  // What every loop counted of it, merged; `done` runs on the control thread.
+  void collect_shadow(std::function<void(ShadowCounts)> done);
 
   // Collects every loop's metrics, merged; `done` runs on the control thread.
   void collect(std::function<void(MetricsCopy)> done);

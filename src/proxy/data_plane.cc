@@ -57,6 +57,10 @@ DataPlane::DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls, Shar
            {"direction", "reason"}})),
       retries_(registry_.counters(
           {"meshd_retries_total", "Tries beyond the first, by called service.", {"service"}})),
+      audited_(registry_.counters({"meshd_policy_audit_total",
+                                   "Requests and connections that a rule in mode audit holds for, by called "
+                                   "service, rule and what it would do.",
+                                   {"service", "rule", "would"}})),
       mirrored_(registry_.counters(
           {"meshd_mirrored_total",
            "Copies of requests that routes mirror, by result: answered, failed, or dropped "

@@ -52,6 +52,9 @@ class DataPlane final : TurnEnd {
   void set_owners(std::shared_ptr<const OwnerTable> owners);
   void set_tls(NodeTls tls);
   void set_down(std::shared_ptr<const DownEndpoints> down) { states_.set_down(std::move(down)); }
+  void set_shadow(ShadowOrderPtr order) {
+    shadow_ = order ? std::make_unique<LoopShadow>(std::move(order), shadow_.get()) : nullptr;
+  }
   MetricsCopy metrics();
   EndpointViews view() const;
   // Stops accepting and lets what is under way finish, at most `deadline`.
@@ -64,6 +67,7 @@ class DataPlane final : TurnEnd {
   const NodeSettings& settings() const { return settings_; }
   const SpiffeId& node_id() const { return node_id_; }
   const SnapshotRef& snapshot() const { return snapshot_; }
+  LoopShadow* shadow() { return shadow_.get(); }  // null: there is none
   PeerTable& peers() { return peers_; }
   EndpointStates& states() { return states_; }
   Upstreams& upstreams() { return upstreams_; }
@@ -89,6 +93,9 @@ class DataPlane final : TurnEnd {
   void mirror_began() { ++mirrors_; }
   void mirror_ended() { --mirrors_; }
   size_t mirrors() const { return mirrors_; }
+  void count_audit(std::string_view service, std::string_view rule, std::string_view would) {
+    audited_.with({service, rule, would}).add();
+  }
   void count_retry(std::string_view service) { retries_.with({service}).add(); }
   void count_ejection(std::string_view service) { ejections_.with({service}).add(); }
   // A request was picked an endpoint among all, because too few are usable.
@@ -119,6 +126,7 @@ class DataPlane final : TurnEnd {
   Family<Counter>& handshakes_refused_;
   Family<Counter>& refused_;
   Family<Counter>& retries_;
+  Family<Counter>& audited_;
   Family<Counter>& mirrored_;
   size_t mirrors_ = 0;
   Family<Counter>& ejections_;
@@ -132,6 +140,7 @@ class DataPlane final : TurnEnd {
   SharedByLoops shared_;
   EndpointStates states_;  // before the snapshot, whose sets look at them
   SnapshotRef snapshot_;
+  std::unique_ptr<LoopShadow> shadow_;
   WaitQueues waits_;
   std::unordered_map<std::string, RetryBudget> retry_budgets_;
   std::unordered_map<std::string, FirstSpeaker> first_speakers_;

@@ -67,8 +67,10 @@ Task<Result<std::unique_ptr<ByteStream>>> InboundBytes::open(std::string_view fi
   x.endpoint = x.service ? snapshot.endpoint_on(plane_.settings().name, end_.service, end_.port) : nullptr;
   if (x.endpoint == nullptr)
     co_return refused({Errc::not_found, Side::client, "this node does not run that service"});
-  x.policy = authorize(snapshot, *x.service, facts_of(x, {}, 0));
+  RequestFacts facts = facts_of(x, {}, 0);
+  x.policy = authorize(snapshot, *x.service, facts);
   x.judged = true;
+  if (LoopShadow* shadow = plane_.shadow()) shadow->judged(x, *x.service, facts);
   if (!x.policy.allowed()) {
     x.detail = policy_text(snapshot, x.policy);
     co_return refused({Errc::denied, Side::client, "denied by policy"});
@@ -270,8 +272,10 @@ Task<Result<Response>> InboundService::call(Request& request) {
                      {Errc::refused, Side::client, "this node does not run that service any more"});
 
   auto find_field = [&request](std::string_view name) { return request.head.find(name); };
-  x->policy = authorize(snapshot, *x->service, facts_of(*x, FieldLookup(find_field), 0));
+  RequestFacts facts = facts_of(*x, FieldLookup(find_field), 0);
+  x->policy = authorize(snapshot, *x->service, facts);
   x->judged = true;
+  if (LoopShadow* shadow = plane_.shadow()) shadow->judged(*x, *x->service, facts);
   note_asked(*x);
   if (!x->policy.allowed()) {
     std::string place = policy_text(snapshot, x->policy);

@@ -67,6 +67,7 @@ const char* why_of(Errc reason) {
 // Endpoints outside the mesh have no inbound side that judges.
 bool allowed_outside(Exchange& x, const RequestFacts& facts) {
   x.policy = authorize(**x.snapshot, *x.routing.to->service, facts);
+  if (LoopShadow* shadow = x.plane.shadow()) shadow->judged(x, *x.routing.to->service, facts);
   x.judged = true;
   return x.policy.allowed();
 }
@@ -104,6 +105,7 @@ Task<Result<Response>> OutboundService::call(Request& request) {
   RequestFacts facts = facts_of(*x, FieldLookup(find_field), plane_.random().next());
   x->routing = route_request(*x->service, facts);
   note_asked(*x);
+  if (LoopShadow* shadow = plane_.shadow()) shadow->routed(*x, facts);
   if (!x->routing.ok())
     co_return refuse(std::move(x), {x->routing.reason, Side::self, why_of(x->routing.reason)},
                      route_text(snapshot, x->routing));
@@ -174,6 +176,7 @@ Task<Result<std::unique_ptr<ByteStream>>> OutboundBytes::open(std::string_view f
   if (x.service == nullptr) co_return refused({Errc::not_found, Side::self, "the mesh has no such service"});
   RequestFacts facts = facts_of(x, {}, plane_.random().next());
   x.routing = route_request(*x.service, facts);
+  if (LoopShadow* shadow = plane_.shadow()) shadow->routed(x, facts);
   if (!x.routing.ok()) co_return refused({x.routing.reason, Side::self, why_of(x.routing.reason)});
   Tried tried;
   Error last{Errc::no_endpoint, Side::upstream, why_of(Errc::no_endpoint)};

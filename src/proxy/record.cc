@@ -78,6 +78,9 @@ AccessRecord log_record(const Exchange& x, uint64_t duration_ns) {
     if (!x.detail.empty()) r.error += "; " + x.detail;
   }
   r.rule = deciding_place(x);
+  if (const PolicyRule* rule = x.policy.audit_rule)
+    r.audit = std::string(name_of(x.policy.audit_verdict)) + " by " + rule->name + " at " +
+              std::to_string(rule->at.line) + ":" + std::to_string(rule->at.column);
   r.duration_us = duration_ns / 1000;
   r.bytes_in = x.bytes_in;
   r.bytes_out = x.bytes_out;
@@ -129,6 +132,10 @@ void record(Exchange& x) {
     golden.record_bytes(x.bytes_in, x.bytes_out);
   }
   if (x.error) golden.record_error(x.error->code, x.error->side);
+  // What an audit rule would change is the reason to have it: it is logged whatever the log's filter says.
+  bool audited = x.policy.audit_rule != nullptr && x.policy.audit_verdict != x.policy.verdict;
+  if (x.policy.audit_rule != nullptr)
+    x.plane.count_audit(x.service->name, x.policy.audit_rule->name, name_of(x.policy.audit_verdict));
   if (!x.snapshot->log_on) return;
   AccessFacts facts;
   facts.status = x.status;
@@ -138,7 +145,7 @@ void record(Exchange& x) {
     facts.path = x.request->head.path();
   }
   if (x.service) facts.service = x.service->name;
-  if (x.snapshot->log_filter.matches(facts)) x.plane.log(log_record(x, duration));
+  if (audited || x.snapshot->log_filter.matches(facts)) x.plane.log(log_record(x, duration));
 }
 
 }  // namespace meshd

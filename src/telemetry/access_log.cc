@@ -74,6 +74,7 @@ std::string to_json_line(const AccessRecord& r) {
   if (r.status != 0) line.number("status", static_cast<uint64_t>(r.status));
   line.text("error", r.error);
   if (r.rule.line != 0) line.text("rule", std::to_string(r.rule.line) + ":" + std::to_string(r.rule.column));
+  line.text("audit", r.audit);
   line.number("duration_us", r.duration_us);
   line.number("bytes_in", r.bytes_in);
   line.number("bytes_out", r.bytes_out);

@@ -32,6 +32,7 @@ struct AccessRecord {
   int status = 0;     // 0: no response head was sent
   std::string error;  // x-meshd-error's reason; empty: none of our own
   SourcePos rule;     // of the policy rule that decided, in the file
+  std::string audit;  // what a rule in mode audit would have done: "deny by no-debug at 53:7"; empty: none
   uint64_t duration_us = 0;
   uint64_t bytes_in = 0;   // from the client
   uint64_t bytes_out = 0;  // to the client

@@ -52,6 +52,19 @@ std::string base_name(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
 }
 
+int64_t seconds_of(const std::string& text) {
+  char* end = nullptr;
+  long long n = strtoll(text.c_str(), &end, 10);
+  if (end == text.c_str() || n <= 0 || n > 1'000'000 || end[0] == '\0' || end[1] != '\0') return -1;
+  switch (*end) {
+    case 's': return n;
+    case 'm': return n * 60;
+    case 'h': return n * 3600;
+    case 'd': return n * 86400;
+    default: return -1;
+  }
+}
+
 std::string host_name() {
   char name[256] = {};
   if (gethostname(name, sizeof name - 1) != 0) return {};

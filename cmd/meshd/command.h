@@ -73,6 +73,8 @@ void say(std::string_view text);
 Outcome<std::string> read_text(const std::string& path, size_t max);
 // The name's last part, for messages.
 std::string base_name(const std::string& path);
+// "90s", "30m", "12h", "7d" in seconds; -1 for anything else.
+int64_t seconds_of(const std::string& text);
 // This machine's, without its domain.
 std::string host_name();
 

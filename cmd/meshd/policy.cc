@@ -4,6 +4,7 @@
 #include "control/node_status.h"
 #include "http/semantics.h"
 #include "meshd/offline.h"
+#include "meshd/policy_flows.h"
 #include "snapshot/compare.h"
 #include "snapshot/identity.h"
 
@@ -88,6 +89,23 @@ void add_policy(CLI::App& app, Globals& globals) {
   asked->add_option("method", o->method, "GET, POST, …; none: an opaque connection");
   asked->add_option("path", o->target, "Of the request");
   asked->add_option("--config", o->config, "A file to ask, instead of what this node acts on");
+  auto since = std::make_shared<std::string>();
+  auto* learn =
+      command->add_subcommand("learn", "Write the least policy that allows what was seen (on a server)");
+  learn->add_option("--since", *since, "How far back: 30m, 12h, 7d")->default_val("24h");
+  learn->callback(
+      [&globals, since] { globals.action = [&globals, since] { return learn_policy(globals, *since); }; });
+
+  auto file = std::make_shared<std::string>();
+  auto back = std::make_shared<std::string>();
+  auto* simulate = command->add_subcommand(
+      "simulate", "Which recorded flows a file would deny (on a server). Exit 6: some");
+  simulate->add_option("file", *file, "The file; - for standard input")->required();
+  simulate->add_option("--since", *back, "How far back: 30m, 12h, 7d")->default_val("30d");
+  simulate->callback([&globals, file, back] {
+    globals.action = [&globals, file, back] { return simulate_policy(globals, *file, *back); };
+  });
+
   asked->callback([&globals, o] { globals.action = [&globals, o] { return can(globals, *o); }; });
 }
 

@@ -14,20 +14,6 @@ struct CreateOptions {
   std::string ttl = "1h";
 };
 
-// "90s", "30m", "12h", "7d" in seconds; -1 for anything else.
-int64_t seconds_of(const std::string& text) {
-  char* end = nullptr;
-  long long n = strtoll(text.c_str(), &end, 10);
-  if (end == text.c_str() || n <= 0 || n > 1'000'000 || end[0] == '\0' || end[1] != '\0') return -1;
-  switch (*end) {
-    case 's': return n;
-    case 'm': return n * 60;
-    case 'h': return n * 3600;
-    case 'd': return n * 86400;
-    default: return -1;
-  }
-}
-
 int create(Globals& globals, const CreateOptions& o) {
   int64_t ttl = seconds_of(o.ttl);
   if (ttl < 0) {

@@ -139,12 +139,20 @@ void Node::make_agent() {
       .shares = [this](const Json& line) { leases_->granted(line); },
       .identities = *identities_,
       .clock = clock_,
-      .other = [this](const std::string& type, const Json& line) { shadow_->take(type, line); }});
+      .other =
+          [this](const std::string& type, const Json& line) {
+            shadow_->take(type, line);
+            flows_->take(type, line);
+          }});
   shadow_ = std::make_unique<ShadowNode>(ShadowNode::Parts{
       .live = *live_,
       .clock = clock_,
       .set = [this](ShadowOrderPtr order) { loops_->set_shadow(std::move(order)); },
       .collect = [this](std::function<void(ShadowCounts)> done) { loops_->collect_shadow(std::move(done)); },
+      .say = [this](const Json& line) { agent_->say(line); }});
+  flows_ = std::make_unique<FlowNode>(FlowNode::Parts{
+      .collect = [this](std::function<void(FlowBatch)> done) { loops_->collect_flows(std::move(done)); },
+      .connected = [this] { return agent_->state().connected; },
       .say = [this](const Json& line) { agent_->say(line); }});
   status_ = std::make_unique<NodeStatus>(parts_for_status());
 }

@@ -14,6 +14,7 @@
 #include "control/agent.h"
 #include "control/api_router.h"
 #include "control/control_server.h"
+#include "control/flow_node.h"
 #include "control/health_check.h"
 #include "control/health_view.h"
 #include "control/identities.h"
@@ -85,6 +86,7 @@ class Node {
   std::unique_ptr<ControlServer> server_;  // null: this node is no server
   std::unique_ptr<Agent> agent_;
   std::unique_ptr<ShadowNode> shadow_;
+  std::unique_ptr<FlowNode> flows_;
   std::unique_ptr<NodeStatus> status_;
   ApiRouter router_;
   std::unique_ptr<AdminServer> admin_;

@@ -39,6 +39,7 @@ Outcome<> ControlServer::open() {
   distributor_ = std::make_unique<Distributor>(*registry_, clock_);
   shadow_ = std::make_unique<ShadowDesk>(
       ShadowDesk::Parts{*store_, *registry_, *publisher_, *distributor_, clock_});
+  flows_ = std::make_unique<FlowDesk>(FlowDesk::Parts{*store_, *registry_, *distributor_, clock_});
   publisher_->on_content = [this](const ContentPtr& content) {
     distributor_->set_content(content);
     shadow_->content_changed();
@@ -226,6 +227,7 @@ void ControlServer::tidy() {
     if (auto n = store_->revisions().prune(kRevisionsKept); !n) return fail(std::move(n.error()));
     return {};
   });
+  if (tidied) tidied = flows_->tidy();
   if (!tidied) log::warn("cannot tidy the store", {{"error", tidied.error().what}});
 }
 

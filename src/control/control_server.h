@@ -16,6 +16,7 @@
 #include "control/confirm_desk.h"
 #include "control/control_port.h"
 #include "control/distribute.h"
+#include "control/flow_desk.h"
 #include "control/publish.h"
 #include "control/server_api.h"
 #include "control/server_identity.h"
@@ -52,6 +53,7 @@ class ControlServer {
     ca_api_->mount(router);
     canary_api_->mount(router);
     shadow_->mount(router);
+    flows_->mount(router);
   }
 
   // Stops listening and ends all sessions and connections; their tasks end in the loop's next turns.
@@ -105,6 +107,7 @@ class ControlServer {
   std::unique_ptr<ConfirmDesk> confirm_;
   std::unique_ptr<CanaryApi> canary_api_;
   std::unique_ptr<ShadowDesk> shadow_;
+  std::unique_ptr<FlowDesk> flows_;
   std::unique_ptr<ConfigWatch> watch_;
   ServerGroup group_;
   std::unique_ptr<Listener> listener_;

@@ -37,6 +37,9 @@ Distributor::Distributor(Registry& registry, const Clock& clock)
   hub_.on_back = [this](const std::string& node, Revision revision, const std::string& why) {
     if (on_back) on_back(node, revision, why);
   };
+  hub_.on_answer = [this](const std::string& node, const Json& line) {
+    for (const auto& take : answers_) take(node, line);
+  };
   hub_.on_end = [this](SyncSession& session) { ended(session); };
 }
 
@@ -64,7 +67,10 @@ void Distributor::set_shadow(std::string_view lines) {
 }
 
 void Distributor::ask(const Json& question) {
-  hub_.question = Chunk::copy(to_text(question) + "\n");
+  questions_[text_of(question, "what")] = to_text(question) + "\n";
+  std::string all;
+  for (const auto& [what, line] : questions_) all += line;
+  hub_.question = Chunk::copy(all);
   ++hub_.question_version;
   wake_all();
 }

@@ -24,10 +24,10 @@ class Distributor {
 
   // The lines that bring nodes a shadow, or end it (shadow_desk.h): to each node that has the newest content.
   void set_shadow(std::string_view lines);
-  // A line to every node; what they answer goes to `on_answer`.
+  // A line to every node, the newest of each kind ("what"); all who asked `on_answer` see what they answer.
   void ask(const Json& question);
   void on_answer(std::function<void(const std::string& node, const Json& line)> take) {
-    hub_.on_answer = std::move(take);
+    answers_.push_back(std::move(take));
   }
 
   // A node asks for /v1/sync, as `node`: that is proven. An older session of the same node ends.
@@ -58,6 +58,8 @@ class Distributor {
 
   Registry& registry_;
   SyncHub hub_;
+  std::map<std::string, std::string> questions_;  // by kind
+  std::vector<std::function<void(const std::string&, const Json&)>> answers_;
   MeshHealth health_;
   LimitShares shares_;
   std::string health_line_;

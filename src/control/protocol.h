@@ -18,7 +18,7 @@
 //     {"type":"ack","revision": R}   {"type":"nack","revision": R,"error"}
 //     {"type":"trusted","number": N,"under": pin}     the trust document it has; the root above all its certificates
 //     {"type":"health","down": {"<endpoint id, 16 hex digits>": "reason"}}     of its own instances; on each change
-//     {"type":"answer","what","n", …}                                          to an ask (shadow_node.h)
+//     {"type":"answer","what","n", …}                                          to an ask, and flows by themselves (shadow_node.h, flow_node.h)
 //     {"type":"status", …}                                                     each heartbeat: the node's status JSON
 //     {"type":"arms","epoch": E,"arms": [{"route","arm","requests","failures","steps"}]}   each second while watched:
 //       sums since the node's process began, which `epoch` names (control/figures.h)
@@ -41,7 +41,7 @@
 //     {"type":"shadow","id","base": sha256,"sha256": hex}   a candidate, as a difference from the content `base`; then
 //     {"type":"shadow-object","object"} {"type":"shadow-remove","kind","name"} … {"type":"shadow-commit","id"}
 //     {"type":"shadow-end"}                                       there is none
-//     {"type":"ask","what": "shadow","n": N}
+//     {"type":"ask","what": "shadow" or "flows","n": N}
 //     {"type":"ping","time": unix seconds}                        each heartbeat
 // Lines have at most kControlLineMax bytes. Unknown types are ignored, so that versions can differ by one.
 #pragma once

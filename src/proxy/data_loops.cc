@@ -172,6 +172,15 @@ void DataLoops::collect_shadow(std::function<void(ShadowCounts)> done) {
       [done = std::move(done)](std::vector<ShadowCounts> all) { done(merge(all)); });
 }
 
+void DataLoops::collect_flows(std::function<void(FlowBatch)> done) {
+  impl_->ask_all<FlowBatch>([](DataPlane& p) { return p.flows().take(); },
+                            [done = std::move(done)](std::vector<FlowBatch> all) {
+                              FlowBatch sum;
+                              for (FlowBatch& batch : all) sum.add(std::move(batch), kFlowsMax * all.size());
+                              done(std::move(sum));
+                            });
+}
+
 void DataLoops::collect(std::function<void(MetricsCopy)> done) {
   impl_->ask_all<MetricsCopy>(
       [](DataPlane& p) { return p.metrics(); },

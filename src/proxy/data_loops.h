@@ -12,6 +12,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "net/address.h"
+#include "proxy/flow_table.h"
 #include "proxy/shadow.h"
 #include "snapshot/snapshot.h"
 #include "telemetry/access_log.h"
@@ -84,6 +85,9 @@ class DataLoops {
   void set_shadow(ShadowOrderPtr order);
   // What every loop counted of it, merged; `done` runs on the control thread.
   void collect_shadow(std::function<void(ShadowCounts)> done);
+
+  // Who called what since the last time; `done` runs on the control thread.
+  void collect_flows(std::function<void(FlowBatch)> done);
 
   // Collects every loop's metrics, merged; `done` runs on the control thread.
   void collect(std::function<void(MetricsCopy)> done);

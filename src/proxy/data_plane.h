@@ -67,6 +67,7 @@ class DataPlane final : TurnEnd {
   const NodeSettings& settings() const { return settings_; }
   const SpiffeId& node_id() const { return node_id_; }
   const SnapshotRef& snapshot() const { return snapshot_; }
+  FlowTable& flows() { return flows_; }
   LoopShadow* shadow() { return shadow_.get(); }  // null: there is none
   PeerTable& peers() { return peers_; }
   EndpointStates& states() { return states_; }
@@ -141,6 +142,7 @@ class DataPlane final : TurnEnd {
   EndpointStates states_;  // before the snapshot, whose sets look at them
   SnapshotRef snapshot_;
   std::unique_ptr<LoopShadow> shadow_;
+  FlowTable flows_;
   WaitQueues waits_;
   std::unordered_map<std::string, RetryBudget> retry_budgets_;
   std::unordered_map<std::string, FirstSpeaker> first_speakers_;

@@ -96,6 +96,8 @@ Response refuse_for(ExchangePtr&& x, std::chrono::nanoseconds wait, Error why, s
 
 // decide: keeps what the access log is to say of the request as it came. Before anything of it is changed.
 void note_asked(Exchange& x);
+// authorize: policy allowed it, on the side that judges. What is long-lived counts from its beginning.
+void note_flow(const Exchange& x, const Endpoint& to);
 // record: metrics and the access log, once.
 void record(Exchange& x);
 // It was none after all: nothing is recorded.

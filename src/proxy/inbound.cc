@@ -75,6 +75,7 @@ Task<Result<std::unique_ptr<ByteStream>>> InboundBytes::open(std::string_view fi
     x.detail = policy_text(snapshot, x.policy);
     co_return refused({Errc::denied, Side::client, "denied by policy"});
   }
+  note_flow(x, *x.endpoint);
   auto app = co_await dial_app(*x.endpoint, snapshot.model.defaults.timeout.connect);
   if (!app) co_return refused(app.error());
   co_return std::move(*app);
@@ -283,6 +284,7 @@ Task<Result<Response>> InboundService::call(Request& request) {
   }
 
   // The request is allowed: from here on it may reach the application.
+  note_flow(*x, *x->endpoint);
   // What it says of the mesh is what we say: whatever the other side sent under these names is dropped.
   remove_mesh_fields(request.head);
   request.head.add("x-meshd-client-id", from_.uri);

@@ -64,11 +64,13 @@ const char* why_of(Errc reason) {
   }
 }
 
-// Endpoints outside the mesh have no inbound side that judges.
-bool allowed_outside(Exchange& x, const RequestFacts& facts) {
+// Endpoints outside the mesh have no inbound side that judges. Asked once, whatever is tried.
+bool allowed_outside(Exchange& x, const Endpoint& e, const RequestFacts& facts) {
+  if (x.judged) return x.policy.allowed();
   x.policy = authorize(**x.snapshot, *x.routing.to->service, facts);
   if (LoopShadow* shadow = x.plane.shadow()) shadow->judged(x, *x.routing.to->service, facts);
   x.judged = true;
+  if (x.policy.allowed()) note_flow(x, e);
   return x.policy.allowed();
 }
 
@@ -129,7 +131,7 @@ Task<Result<Response>> OutboundService::call(Request& request) {
     const Endpoint* e = tries.pick();
     if (e == nullptr && tries.may_wait()) e = co_await tries.wait();
     if (e == nullptr) break;
-    if (e->outside() && !allowed_outside(*x, facts)) {
+    if (e->outside() && !allowed_outside(*x, *e, facts)) {
       std::string place = policy_text(snapshot, x->policy);
       co_return refuse(std::move(x), {Errc::denied, Side::client, "denied by policy"}, std::move(place));
     }
@@ -192,7 +194,7 @@ Task<Result<std::unique_ptr<ByteStream>>> OutboundBytes::open(std::string_view f
     const Endpoint* e = picked.member->endpoint;
     if (!take(x, *e, true)) continue;
     tried.push_back(e);
-    if (e->outside() && !allowed_outside(x, facts)) {
+    if (e->outside() && !allowed_outside(x, *e, facts)) {
       x.detail = policy_text(snapshot, x.policy);
       co_return refused({Errc::denied, Side::client, "denied by policy"});
     }

@@ -91,6 +91,16 @@ AccessRecord log_record(const Exchange& x, uint64_t duration_ns) {
 
 }  // namespace
 
+void note_flow(const Exchange& x, const Endpoint& to) {
+  bool http = x.request != nullptr;
+  x.plane.flows().add({.caller = *x.from,
+                       .service = to.service->name,
+                       .port = to.port,
+                       .method = http ? x.request->head.method() : std::string_view(),
+                       .path = http ? x.request->head.path_only() : std::string_view()},
+                      x.plane.wall_ms() / 1000);
+}
+
 void note_asked(Exchange& x) {
   const LoopSnapshot& s = *x.snapshot;
   if (!s.log_on || x.request == nullptr) return;

@@ -81,6 +81,22 @@ CREATE TABLE denied (
   PRIMARY KEY (kind, value)
 ) STRICT, WITHOUT ROWID;
 )sql",
+    // 3: who called what, as the nodes counted it.
+    R"sql(
+CREATE TABLE flows (
+  service TEXT NOT NULL,
+  caller  TEXT NOT NULL,  -- SPIFFE ID, '' for nobody
+  path    TEXT NOT NULL,  -- a pattern
+  method  TEXT NOT NULL,  -- '' for opaque bytes
+  port    INTEGER NOT NULL,
+  example TEXT NOT NULL,
+  count   INTEGER NOT NULL,
+  first   INTEGER NOT NULL,
+  last    INTEGER NOT NULL,
+  PRIMARY KEY (service, caller, path, method, port)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX flows_by_last ON flows (last);
+)sql",
 };
 
 }  // namespace

@@ -65,7 +65,8 @@ Store::Store(std::unique_ptr<Database> db, int lock, const Clock& clock, Hash ha
       certificates_(*db_, clock),
       denied_(*db_, clock, hash_),
       audit_(*db_, clock, hash_),
-      settings_(*db_) {}
+      settings_(*db_),
+      flows_(*db_) {}
 
 Store::~Store() {
   db_.reset();

@@ -16,6 +16,7 @@
 #include "store/certificates.h"
 #include "store/chain.h"
 #include "store/denied.h"
+#include "store/flows.h"
 #include "store/nodes.h"
 #include "store/revisions.h"
 #include "store/settings.h"
@@ -43,6 +44,7 @@ class Store {
   Denied& denied() { return denied_; }
   Audit& audit() { return audit_; }
   Settings& settings() { return settings_; }
+  Flows& flows() { return flows_; }
 
   // Several changes that stand or fall together: all are on disk when this returns without error.
   Outcome<> transact(const std::function<Outcome<>()>& work);
@@ -62,6 +64,7 @@ class Store {
   Denied denied_;
   Audit audit_;
   Settings settings_;
+  Flows flows_;
 };
 
 }  // namespace meshd::store

@@ -80,6 +80,7 @@ void Identities::stop() {
   timer_.stop();
   ask_ = nullptr;
   recover_ = nullptr;
+  asked_.close();
 }
 
 // ---- what there should be
@@ -95,10 +96,8 @@ Task<void> Identities::prepare(SnapshotPtr snapshot) {
   }
   if (!missing || !ask_) co_return;
   // Another request may be under way; its answer does not hold what was added just now.
-  while (asking_) {
-    Task<void> moment = sleep_for(milliseconds(20));
-    co_await moment;
-  }
+  Task<bool> free = no_ask();
+  if (!co_await free) co_return;
   Task<void> renewed = renew();
   co_await renewed;
 }
@@ -229,7 +228,17 @@ Task<void> Identities::renew() {
     if (changed_) changed_(tls_);
   }
   asking_ = false;
+  asked_.notify();
   arm();
+}
+
+Task<bool> Identities::no_ask() {
+  constexpr milliseconds kAskMax{60'000};
+  while (asking_) {
+    Task<bool> changed = asked_.wait(kAskMax);
+    if (!co_await changed) co_return false;
+  }
+  co_return true;
 }
 
 std::string Identities::accept(const std::string& name, Entry& e, KeyPair key, const Json& answer) {
@@ -357,10 +366,8 @@ Task<Outcome<>> Identities::rotate(std::string name) {
     entry.failures = 0;
     entry.retry = 0;
   }
-  while (asking_) {
-    Task<void> moment = sleep_for(milliseconds(20));
-    co_await moment;
-  }
+  Task<bool> free = no_ask();
+  if (!co_await free) co_return fail(Errc::draining, "another request for certificates does not end");
   Task<void> renewed = renew();
   co_await renewed;
   for (auto& [key, entry] : entries_)

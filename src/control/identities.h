@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "ca/lifecycle.h"
+#include "control/change_signal.h"
 #include "control/node_trust.h"
 #include "control/state_dir.h"
 #include "loop/loop.h"
@@ -88,7 +89,8 @@ class Identities {
   Identities(StateDir state, NodeFile node, TrustBundle bundle, const Clock& clock);
 
   UnixSeconds due(const Entry& e) const;
-  Task<void> renew();  // what is due, in one request
+  Task<void> renew();   // what is due, in one request
+  Task<bool> no_ask();  // waits until no request is under way; false: the node stops, or it takes too long
   std::string accept(const std::string& name, Entry& e, KeyPair key,
                      const Json& answer);  // a problem, or empty
   void take_bundle(const std::string& pem);
@@ -111,6 +113,7 @@ class Identities {
   OnChange changed_;
   Timer timer_;
   bool asking_ = false;
+  ChangeSignal asked_;  // asking_ became false
 };
 
 // The name of a workload's identity on disk, by its SPIFFE ID; empty for ids that no workload here can have.

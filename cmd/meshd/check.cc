@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// check.cc: `meshd check FILE`: everything that can be known of a file without a mesh, its own tests included.
+// check.cc: `meshd check FILE`: everything that can be known of a file without a mesh, its own tests included;
+// `meshd check`: what stands in the way of telling this node's workloads apart, from the node itself.
 #include <algorithm>
 
 #include "base/limits.h"
+#include "control/admin_client.h"
 #include "control/file_tests.h"
 #include "meshd/command.h"
 #include "model/config.h"
@@ -58,14 +60,34 @@ int run_check(Globals& globals, const std::string& path) {
   return print(line + "\n");
 }
 
+int run_node_checks(Globals& globals) {
+  auto checks = ask_admin_ok(globals.state_dir(), {.path = "/v1/checks"});
+  if (!checks) return failed(checks.error());
+  size_t findings = 0;
+  std::string text;
+  for (const Json& c : list_of(*checks, "items")) {
+    findings += text_of(c, "state") == "finding";
+    std::string subject = text_of(c, "subject");
+    text += text_of(c, "state") + ": " + text_of(c, "id") + ": " + (subject.empty() ? "" : subject + ": ") +
+            text_of(c, "what") + "\n";
+    if (std::string hint = text_of(c, "hint"); !hint.empty()) text += "  hint: " + hint + "\n";
+  }
+  if (int printed = globals.json() ? print_json(*checks) : print(text); printed != kOk) return printed;
+  return findings == 0 ? kOk : kFindings;
+}
+
 }  // namespace
 
 void add_check(CLI::App& app, Globals& globals) {
-  auto* command = app.add_subcommand("check", "Check a file and run its tests; nothing is changed");
+  auto* command = app.add_subcommand(
+      "check", "Check a file and run its tests, or without a file this node; nothing is changed");
   auto path = std::make_shared<std::string>();
-  command->add_option("file", *path, "The file; - for standard input")->required();
-  command->callback(
-      [&globals, path] { globals.action = [&globals, path] { return run_check(globals, *path); }; });
+  command->add_option("file", *path, "The file; - for standard input");
+  command->callback([&globals, path] {
+    globals.action = [&globals, path] {
+      return path->empty() ? run_node_checks(globals) : run_check(globals, *path);
+    };
+  });
 }
 
 }  // namespace meshd::cli

@@ -57,6 +57,20 @@ void peer_rows(const Json& s, Rows& rows) {
   }
 }
 
+void workload_rows(const Json& s, Rows& rows) {
+  std::string heading = "workloads";
+  for (const Json& w : list_of(s, "workloads")) {
+    std::string line = text_of(w, "service");
+    if (int64_t port = int_of(w, "port"); port != 0) line += ":" + std::to_string(port);
+    std::string selector = text_of(w, "selector");
+    line += " by " + (selector.empty() ? text_of(w, "identified_by") : selector);
+    line += (flag_of(w, "matches") ? ": " : ": nothing now, ") + text_of(w, "now");
+    if (std::string owner = text_of(w, "port_owner"); !owner.empty())
+      line += "; its port is " + owner + ", nothing is sent there";
+    rows.push_back({std::exchange(heading, ""), line});
+  }
+}
+
 void problem_rows(const Json& s, Rows& rows) {
   for (const Json& p : list_of(s, "listen_problems"))
     rows.push_back({"problem", text_of(p, "listener") + ": " + text_of(p, "why")});
@@ -89,6 +103,7 @@ std::string as_text(const Json& s) {
   certificate_rows(s, rows);
   rows.push_back({"alone", "can serve without the server for " + ago(int_of(s, "alone_seconds"))});
   peer_rows(s, rows);
+  workload_rows(s, rows);
   problem_rows(s, rows);
   rows.push_back({"process", mebibytes(int_of(s, "rss_bytes")) + ", " + std::to_string(int_of(s, "threads")) +
                                  " data loops, " + std::to_string(int_of(s, "open_files")) + " open files"});

@@ -101,10 +101,13 @@ Outcome<> Node::begin_data_plane() {
       clock_);
   health_ = std::make_unique<HealthView>(
       [this](std::shared_ptr<const DownEndpoints> down) { loops_->set_down(std::move(down)); });
-  checks_ = std::make_unique<HealthCheck>(file_.node, [this] {
-    health_->set_checked(checks_->results());
-    if (agent_) agent_->health_changed();
-  });
+  checks_ = std::make_unique<HealthCheck>(
+      file_.node,
+      [this] {
+        health_->set_checked(checks_->results());
+        if (agent_) agent_->health_changed();
+      },
+      [this](EndpointId id, SocketAddress at, milliseconds limit) { return loops_->dial(id, at, limit); });
   leases_ = std::make_unique<LimitLeases>(loops_->budgets(), clock_, [this](const Json& line) {
     if (agent_) agent_->say(line);
   });

@@ -2,6 +2,7 @@
 // node_routes.cc: what every node answers on its local API; a server adds its own (control_server.h).
 //
 //   GET /v1/status        NodeStatus::status
+//   GET /v1/checks        what stands in the way of telling workloads apart (proxy/owner_report.h)
 //   GET /v1/get/KIND      services, nodes, routes, policies, limits, certs
 //   POST /v1/explain      what the data plane would do with a request (control/explain.h)
 //   POST /v1/certs/rotate {"name"?}: renews now, one identity or all → as /v1/get/certs
@@ -16,8 +17,17 @@
 namespace meshd {
 namespace {
 
-Task<Result<Response>> show_status(const NodeStatus& status, const ControlServer* server) {
+Task<Result<Response>> show_checks(DataLoops& loops) {
+  JsonObject out;
+  out["apiVersion"] = json(kApiVersion);
+  out["kind"] = json("CheckList");
+  out["items"] = loops.host_checks();
+  co_return json_response(200, Json(std::move(out)));
+}
+
+Task<Result<Response>> show_status(const NodeStatus& status, DataLoops& loops, const ControlServer* server) {
   Json all = status.status();
+  all.get<JsonObject>()["workloads"] = loops.workloads();
   if (server != nullptr) all.get<JsonObject>()["control"] = server->status_json();
   co_return json_response(200, all);
 }
@@ -71,7 +81,9 @@ Task<Result<Response>> reopen(Node& node) {
 }  // namespace
 
 void Node::add_routes() {
-  router_.add("GET", "/v1/status", [this](ApiCall&) { return show_status(*status_, server_.get()); });
+  router_.add("GET", "/v1/status",
+              [this](ApiCall&) { return show_status(*status_, *loops_, server_.get()); });
+  router_.add("GET", "/v1/checks", [this](ApiCall&) { return show_checks(*loops_); });
   router_.add("GET", "/v1/get/{}", [this](ApiCall& call) { return show_list(*status_, call.parts.at(0)); });
   router_.add("POST", "/v1/explain", [this](ApiCall& call) {
     return show_explanation(*live_, *health_, *loops_, file_.node, call.request);

@@ -33,6 +33,7 @@ namespace {
 
 std::string words_for(const Error& e) {
   if (e.code == Errc::refused) return "connect refused";
+  if (e.code == Errc::identity) return "another program has the port";
   return std::string(name_of(e.code));
 }
 
@@ -61,11 +62,9 @@ Task<std::string> ask_http(std::unique_ptr<TcpStream> tcp, model::Health health,
   co_return "http " + std::to_string(status);
 }
 
-}  // namespace
-
-Task<std::string> ask_health(SocketAddress at, model::Health health) {
+Task<std::string> ask(Task<Result<std::unique_ptr<TcpStream>>> connecting, model::Health health) {
   Instant begin = Loop::current().now();
-  auto tcp = co_await tcp_connect(at, health.timeout);
+  auto tcp = co_await std::move(connecting);
   if (!tcp) co_return words_for(tcp.error());
   if (health.kind == model::HealthKind::tcp) co_return std::string();
   auto spent = std::chrono::duration_cast<milliseconds>(Loop::current().now() - begin);
@@ -73,8 +72,17 @@ Task<std::string> ask_health(SocketAddress at, model::Health health) {
   co_return co_await ask_http(std::move(*tcp), std::move(health), left);
 }
 
-HealthCheck::HealthCheck(std::string node, std::function<void()> changed)
-    : node_(std::move(node)), changed_(std::move(changed)), random_(std::hash<std::string>()(node_)) {}
+}  // namespace
+
+Task<std::string> ask_health(SocketAddress at, model::Health health) {
+  return ask(tcp_connect(at, health.timeout), health);
+}
+
+HealthCheck::HealthCheck(std::string node, std::function<void()> changed, Dial dial)
+    : node_(std::move(node)),
+      changed_(std::move(changed)),
+      dial_(std::move(dial)),
+      random_(std::hash<std::string>()(node_)) {}
 
 HealthCheck::~HealthCheck() { stop(); }
 
@@ -129,7 +137,9 @@ void HealthCheck::tick(void* target) {
 }
 
 Task<void> HealthCheck::probe(std::shared_ptr<Target> target) {
-  Task<std::string> asked = ask_health(target->at, target->health);
+  const HealthCheck::Dial& dial = target->owner->dial_;
+  Task<std::string> asked = dial ? ask(dial(target->id, target->at, target->health.timeout), target->health)
+                                 : ask_health(target->at, target->health);
   std::string failure = co_await asked;
   if (target->owner == nullptr) co_return;
   target->owner->learn(*target, failure);

@@ -12,7 +12,7 @@
 #include "base/random.h"
 #include "loop/task.h"
 #include "model/model.h"
-#include "net/address.h"
+#include "net/tcp_stream.h"
 #include "proxy/data_loops.h"
 #include "snapshot/snapshot.h"
 
@@ -27,8 +27,13 @@ class HealthCheck {
     std::string reason;  // of the last failure: "http 503", "connect refused"
   };
 
+  // Connects to an instance of this node, or to an address outside. Errors as tcp_connect, or identity: the port is
+  // another program's.
+  using Dial =
+      std::function<Task<Result<std::unique_ptr<TcpStream>>>(EndpointId, SocketAddress, milliseconds)>;
+
   // `changed` runs when an endpoint went down or up, or is not checked any more.
-  HealthCheck(std::string node, std::function<void()> changed);
+  HealthCheck(std::string node, std::function<void()> changed, Dial dial = {});
   ~HealthCheck();
 
   // Checks what this snapshot has on this node or outside; checks that stay the same go on as they are.
@@ -45,6 +50,7 @@ class HealthCheck {
 
   std::string node_;
   std::function<void()> changed_;
+  Dial dial_;
   FastRandom random_;
   std::map<EndpointId, std::shared_ptr<Target>> targets_;
 };

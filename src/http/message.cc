@@ -38,8 +38,8 @@ Task<Result<std::string>> read_all(Body& body, size_t max) {
 int status_for(const Error& e) {
   switch (e.code) {
     case Errc::denied:
-    case Errc::permission:
-    case Errc::identity: return e.side == Side::upstream ? 502 : 403;
+    case Errc::permission: return e.side == Side::upstream ? 502 : 403;
+    case Errc::identity: return e.side == Side::client ? 403 : e.side == Side::upstream ? 502 : 503;
     case Errc::not_found:
     case Errc::no_route: return 404;
     case Errc::conflict: return 409;

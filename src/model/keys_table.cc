@@ -69,10 +69,13 @@ constexpr Key kKeys[] = {
     {"services.*.instances[].bind", ip, "127.0.0.1", "", "The address on its node that it listens on."},
     {"services.*.instances[].address", address, "", "",
      "Outside the mesh: where to connect. There is no mTLS on this last hop."},
-    {"services.*.instances[].unit", text, "", "", "Callers in this systemd unit are this service."},
-    {"services.*.instances[].user", text, "", "", "Callers of this user are this service."},
+    {"services.*.instances[].unit", text, "", "",
+     "Callers in this systemd unit are this service, and only its programs get what comes to the port. "
+     "Several of "
+     "unit, user and cgroup must all hold."},
+    {"services.*.instances[].user", text, "", "", "The same by user."},
     {"services.*.instances[].cgroup", text, "", "",
-     "Callers in this cgroup (an absolute path) are this service."},
+     "The same by cgroup, an absolute path: it and all below."},
     {"services.*.instances[].any_local", flag, "false", "",
      "Every local caller on the node that nothing else identifies is this service; one per node."},
     {"services.*.instances[].tags", words, "", "", "What routes choose instances by."},

@@ -245,10 +245,10 @@ TEST_CASE("the kernel tells who owns the other end of a local connection") {
     std::optional<Error> error;
     spawn(connect_to((*listener)->local(), client, error));
     loop.run_until([&] { return (client && accepted) || error; });
-    auto owner = find_socket_owner(accepted->peer(), accepted->local());
+    auto owner = find_caller(accepted->peer(), accepted->local(), accepted->fd());
     REQUIRE(owner);
     CHECK(owner->uid == getuid());
-    CHECK_FALSE(find_socket_owner(*SocketAddress::parse("127.0.0.1:1"), accepted->local()));
+    CHECK_FALSE(find_caller(*SocketAddress::parse("127.0.0.1:1"), accepted->local(), accepted->fd()));
   }
 }
 

@@ -9,12 +9,13 @@
 #include "loop/loop.h"
 #include "net/listener.h"
 #include "proxy/data_plane.h"
+#include "proxy/owner_report.h"
 
 namespace meshd {
 namespace {
 
-// Units start and stop: their cgroups are looked up again this often.
-constexpr milliseconds kOwnersEvery{5'000};
+// Users come and go: /etc/passwd is looked up again this often. Cgroups need none of it: they are looked up as they are met.
+constexpr milliseconds kOwnersEvery{1'000};
 // What a loop may need to let go of everything after it was told to stop.
 constexpr milliseconds kShutLimit{2'000};
 
@@ -64,7 +65,13 @@ struct DataLoops::Impl {
   std::vector<std::unique_ptr<Worker>> workers;
   SharedByLoops shared;
   SnapshotPtr snapshot;
-  std::shared_ptr<const OwnerTable> owners;
+  // The control thread's own look at who is who; a health check that is under way keeps it.
+  struct Owners {
+    std::shared_ptr<const OwnerTable> table;
+    CgroupNames cgroups;
+    PortGuard guard{cgroups, [this] { return table.get(); }, [](std::string_view) {}};
+  };
+  std::shared_ptr<Owners> owners = std::make_shared<Owners>();
   Timer refresh{[](void* self) { static_cast<Impl*>(self)->refresh_owners(); }, this};
   // Answers that come after this object is gone find nothing to do.
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);
@@ -132,11 +139,11 @@ DataLoops::~DataLoops() {
 void DataLoops::swap(SnapshotPtr snapshot, std::function<void(std::vector<ListenProblem>)> done) {
   Impl& i = *impl_;
   i.snapshot = std::move(snapshot);
-  i.owners = std::make_shared<const OwnerTable>(
+  i.owners->table = std::make_shared<const OwnerTable>(
       resolve_owners(*i.snapshot, i.settings.name, i.settings.trust_domain));
   if (!i.refresh.armed()) i.refresh.start(kOwnersEvery);
   i.ask_all<std::vector<ListenProblem>>(
-      [snapshot = i.snapshot, owners = i.owners](DataPlane& p) { return p.swap(snapshot, owners); },
+      [snapshot = i.snapshot, owners = i.owners->table](DataPlane& p) { return p.swap(snapshot, owners); },
       [done = std::move(done)](std::vector<std::vector<ListenProblem>> answers) {
         // Every loop opens the same ports: one loop's problems are everybody's.
         done(answers.empty() ? std::vector<ListenProblem>() : std::move(answers.front()));
@@ -147,8 +154,8 @@ void DataLoops::Impl::refresh_owners() {
   refresh.start(kOwnersEvery);
   auto now =
       std::make_shared<const OwnerTable>(resolve_owners(*snapshot, settings.name, settings.trust_domain));
-  if (*now == *owners) return;
-  owners = now;
+  if (*now == *owners->table) return;
+  owners->table = now;
   for (auto& w : workers) w->loop->post([plane = w->plane, now] { plane->set_owners(now); });
 }
 
@@ -189,6 +196,33 @@ void DataLoops::collect(std::function<void(MetricsCopy)> done) {
 
 void DataLoops::look(std::function<void(std::vector<EndpointViews>)> done) {
   impl_->ask_all<EndpointViews>([](DataPlane& p) { return p.view(); }, std::move(done));
+}
+
+namespace {
+
+template <class Owners>
+Task<Result<std::unique_ptr<TcpStream>>> dial_for(std::shared_ptr<Owners> owners, EndpointId endpoint,
+                                                  SocketAddress at, milliseconds limit) {
+  co_return co_await owners->guard.connect(endpoint, at, limit);
+}
+
+}  // namespace
+
+Task<Result<std::unique_ptr<TcpStream>>> DataLoops::dial(EndpointId endpoint, SocketAddress at,
+                                                         milliseconds limit) {
+  return dial_for(impl_->owners, endpoint, at, limit);
+}
+
+Json DataLoops::workloads() {
+  Impl& i = *impl_;
+  if (!i.owners->table) return Json(JsonArray());
+  return workloads_json({*i.snapshot, i.settings.name, *i.owners->table, i.owners->cgroups, i.owners->guard});
+}
+
+Json DataLoops::host_checks() {
+  Impl& i = *impl_;
+  if (!i.owners->table) return Json(JsonArray());
+  return checks_json({*i.snapshot, i.settings.name, *i.owners->table, i.owners->cgroups, i.owners->guard});
 }
 
 namespace {

@@ -10,8 +10,10 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/json.h"
 #include "base/result.h"
 #include "net/address.h"
+#include "net/tcp_stream.h"
 #include "proxy/flow_table.h"
 #include "proxy/shadow.h"
 #include "snapshot/snapshot.h"
@@ -94,6 +96,12 @@ class DataLoops {
 
   // What each loop knows of the endpoints; `done` runs on the control thread.
   void look(std::function<void(std::vector<EndpointViews>)> done);
+
+  // Connects to the program of an endpoint of this node, if it is the declared one (port_guard.h). On the control thread.
+  Task<Result<std::unique_ptr<TcpStream>>> dial(EndpointId endpoint, SocketAddress at, milliseconds limit);
+  // How this node's workloads are told apart, and what stands in the way of that (owner_report.h), as of now.
+  Json workloads();
+  Json host_checks();
 
   // Stops accepting, sends GOAWAY, lets requests finish for at most `deadline`; `done` runs on the control thread
   // when nothing is left or the deadline has passed.

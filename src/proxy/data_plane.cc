@@ -55,6 +55,15 @@ DataPlane::DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls, Shar
            "Requests and connections that broke a rule or a limit of HTTP and were refused "
            "before anything was done for them, by reason.",
            {"direction", "reason"}})),
+      callers_(
+          registry_.counters({"meshd_local_connections_total",
+                              "Connections of local programs, by what told who calls: unit, cgroup, user or "
+                              "any-local; nobody, ambiguous, gone and unknown are the node itself.",
+                              {"identified_by"}})),
+      strangers_(registry_.counters({"meshd_port_refused_total",
+                                     "Connections to a service's program that were not made, because another "
+                                     "program has its port.",
+                                     {"service"}})),
       retries_(registry_.counters(
           {"meshd_retries_total", "Tries beyond the first, by called service.", {"service"}})),
       audited_(registry_.counters({"meshd_policy_audit_total",
@@ -84,8 +93,11 @@ DataPlane::DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls, Shar
       peers_(settings.trust_domain),
       shared_(std::move(shared)),
       waits_(loop, shared_.bulkheads),
+      port_guard_(
+          cgroups_, [this] { return snapshot_ ? snapshot_->owners.get() : nullptr; },
+          [this](std::string_view service) { strangers_.with({service}).add(); }),
       inbound_(*this),
-      upstreams_(settings.name, mesh_, inbound_) {
+      upstreams_(settings.name, mesh_, inbound_, port_guard_) {
   if (settings_.buffers_max == 0) settings_.buffers_max = kLoopBuffersMax;
   shed_timer_.start(kShedInterval);
   mesh_.set_tls(tls_.client);
@@ -113,6 +125,8 @@ Outcome<> DataPlane::listen_mesh() {
 
 std::vector<ListenProblem> DataPlane::swap(SnapshotPtr snapshot, std::shared_ptr<const OwnerTable> owners) {
   auto* fresh = new LoopSnapshot;
+  // What was judged by other selectors is not used again.
+  if (snapshot_ && *snapshot_->owners != *owners) upstreams_.retire_apps();
   snapshot_ = SnapshotRef(fresh);
   fresh->shared = std::move(snapshot);
   fresh->owners = std::move(owners);

@@ -21,6 +21,7 @@
 #include "proxy/loop_snapshot.h"
 #include "proxy/mesh_client.h"
 #include "proxy/outbound.h"
+#include "proxy/port_guard.h"
 #include "proxy/rate_limit.h"
 #include "proxy/retry.h"
 #include "proxy/shed.h"
@@ -72,6 +73,8 @@ class DataPlane final : TurnEnd {
   PeerTable& peers() { return peers_; }
   EndpointStates& states() { return states_; }
   Upstreams& upstreams() { return upstreams_; }
+  CgroupNames& cgroups() { return cgroups_; }
+  PortGuard& port_guard() { return port_guard_; }
   GoldenMetrics& golden() { return golden_; }
   FastRandom& random() { return random_; }
   // Who was seen to speak first at a listener or instance of a service with `protocol: detect`.
@@ -105,6 +108,7 @@ class DataPlane final : TurnEnd {
   void count_full(std::string_view service, std::string_view limit) { full_.with({service, limit}).add(); }
   Gauge& pending(std::string_view service) { return pending_.with({service}); }
   void count_refused(std::string_view direction, const Error& why);
+  void count_caller(IdentifiedBy by) { callers_.with({name_of(by)}).add(); }
   int64_t wall_ms() const;  // Unix time
 
  private:
@@ -126,6 +130,8 @@ class DataPlane final : TurnEnd {
   GoldenMetrics golden_;
   Family<Counter>& handshakes_refused_;
   Family<Counter>& refused_;
+  Family<Counter>& callers_;
+  Family<Counter>& strangers_;
   Family<Counter>& retries_;
   Family<Counter>& audited_;
   Family<Counter>& mirrored_;
@@ -147,6 +153,8 @@ class DataPlane final : TurnEnd {
   std::unordered_map<std::string, RetryBudget> retry_budgets_;
   std::unordered_map<std::string, FirstSpeaker> first_speakers_;
   HandshakeGate handshakes_;
+  CgroupNames cgroups_;
+  PortGuard port_guard_;
   MeshClients mesh_;
   Inbound inbound_;
   Upstreams upstreams_;

@@ -8,11 +8,19 @@
 
 namespace meshd {
 
-const Peer& identify(const TcpStream& connection, const OwnerTable& owners, PeerTable& peers) {
-  std::optional<SocketOwner> owner;
+const std::string* CgroupNames::path_of(uint64_t id) {
+  if (auto it = paths_.find(id); it != paths_.end()) return &it->second;
+  auto path = tree_.path_of(id);
+  if (!path) return nullptr;
+  if (paths_.size() >= kCgroupsKnown) paths_.clear();
+  return &paths_.emplace(id, std::move(*path)).first->second;
+}
+
+Identified identify(const TcpStream& connection, const OwnerTable& owners, CgroupNames& cgroups) {
+  if (owners.trivial()) return owners.find(std::unexpected(NoOwner::gone), nullptr);
   // The client's own socket has our local address as its peer.
-  if (!owners.trivial()) owner = find_socket_owner(connection.peer(), connection.local());
-  return peers.intern(owners.find(owner));
+  OwnerAnswer owner = find_caller(connection.peer(), connection.local(), connection.fd());
+  return owners.find(owner, owner ? cgroups.path_of(owner->cgroup) : nullptr);
 }
 
 }  // namespace meshd

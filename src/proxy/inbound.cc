@@ -37,10 +37,10 @@ bool shown_identity_matches(const Peer& shown, bool asked_by_name, const Service
   return shown.uri == service.spiffe_id || (!asked_by_name && shown.id == node);
 }
 
-Task<Result<std::unique_ptr<TcpStream>>> dial_app(const Endpoint& e, milliseconds limit) {
+Task<Result<std::unique_ptr<TcpStream>>> dial_app(PortGuard& guard, const Endpoint& e, milliseconds limit) {
   auto address = SocketAddress::from_ip(e.app_address, e.port);
   if (!address) co_return fail(Errc::unreachable, Side::upstream, "the instance's address is no IP address");
-  co_return co_await tcp_connect(*address, limit);
+  co_return co_await guard.connect(e.id, *address, limit);
 }
 
 // Opaque bytes: judged and connected before the caller hears 200.
@@ -76,8 +76,11 @@ Task<Result<std::unique_ptr<ByteStream>>> InboundBytes::open(std::string_view fi
     co_return refused({Errc::denied, Side::client, "denied by policy"});
   }
   note_flow(x, *x.endpoint);
-  auto app = co_await dial_app(*x.endpoint, snapshot.model.defaults.timeout.connect);
-  if (!app) co_return refused(app.error());
+  auto app = co_await dial_app(plane_.port_guard(), *x.endpoint, snapshot.model.defaults.timeout.connect);
+  if (!app) {
+    if (app.error().code == Errc::identity) x.detail = "the port is another program's";
+    co_return refused(app.error());
+  }
   co_return std::move(*app);
 }
 
@@ -294,7 +297,8 @@ Task<Result<Response>> InboundService::call(Request& request) {
   Result<Response> response = co_await pool.call(request);
   if (!response) {
     Error why = x->error ? *x->error : response.error();
-    co_return refuse(std::move(x), why);
+    bool stranger = why.code == Errc::identity && why.side == Side::self;
+    co_return refuse(std::move(x), why, stranger ? "the port is another program's" : "");
   }
   // An application cannot speak for the mesh.
   response->head.remove("x-meshd-error");

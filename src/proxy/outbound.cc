@@ -215,7 +215,9 @@ Task<Result<std::unique_ptr<ByteStream>>> OutboundBytes::open(std::string_view f
 
 Task<void> serve_outbound(DataPlane& plane, std::unique_ptr<TcpStream> connection, OutboundPort port) {
   SnapshotRef snapshot = plane.snapshot();
-  const Peer& from = identify(*connection, *snapshot->owners, plane.peers());
+  Identified caller = identify(*connection, *snapshot->owners, plane.cgroups());
+  plane.count_caller(caller.by);
+  const Peer& from = plane.peers().intern(caller.id);
   const ServiceEntry* service = (*snapshot)->service(port.service);
   bool by_server_name = service != nullptr && service->route_table.looks_at_server_names();
   snapshot = {};

@@ -17,6 +17,33 @@ Task<Result<std::unique_ptr<ByteStream>>> dial(std::string ip, uint16_t port, mi
   co_return std::unique_ptr<ByteStream>(std::move(*stream));
 }
 
+// A program of this node.
+class AppConnector final : public Connector {
+ public:
+  AppConnector(PortGuard& guard, const Endpoint& e, milliseconds limit)
+      : guard_(guard), id_(e.id), ip_(e.app_address), port_(e.port), limit_(limit) {}
+  Task<Result<std::unique_ptr<ByteStream>>> connect() override {
+    return dial(guard_, id_, ip_, port_, limit_);
+  }
+
+ private:
+  static Task<Result<std::unique_ptr<ByteStream>>> dial(PortGuard& guard, EndpointId id, std::string ip,
+                                                        uint16_t port, milliseconds limit) {
+    auto address = SocketAddress::from_ip(ip, port);
+    if (!address)
+      co_return fail(Errc::unreachable, Side::upstream, "the endpoint's address is no IP address");
+    auto stream = co_await guard.connect(id, *address, limit);
+    if (!stream) co_return fail(stream.error());
+    co_return std::unique_ptr<ByteStream>(std::move(*stream));
+  }
+
+  PortGuard& guard_;
+  EndpointId id_;
+  std::string ip_;
+  uint16_t port_;
+  milliseconds limit_;
+};
+
 // A program that listens on an address this node can dial itself.
 class DirectConnector final : public Connector {
  public:
@@ -115,8 +142,8 @@ Service& Upstreams::pool(const Endpoint& e, const Peer& from, HttpVersion versio
 Service& Upstreams::app_pool(const Endpoint& e, HttpVersion version, milliseconds connect_limit) {
   std::unique_ptr<Service>& slot = pools_[{e.id, nullptr, version == HttpVersion::http2}];
   if (!slot)
-    slot = make_pool(std::make_unique<DirectConnector>(e.app_address, e.port, connect_limit), version,
-                     HeadLimits(), kIdlePerPool);
+    slot = make_pool(std::make_unique<AppConnector>(guard_, e, connect_limit), version, HeadLimits(),
+                     kIdlePerPool);
   return *slot;
 }
 

@@ -8,6 +8,7 @@
 #include "http/client_pool.h"
 #include "http/message.h"
 #include "proxy/mesh_client.h"
+#include "proxy/port_guard.h"
 #include "snapshot/snapshot.h"
 
 namespace meshd {
@@ -29,8 +30,8 @@ HttpVersion upstream_version(const ServiceEntry& service, const RequestHead& hea
 class Upstreams {
  public:
   // `node`: this node's name. Everything borrowed outlives this.
-  Upstreams(std::string node, MeshClients& mesh, LocalJoin& local)
-      : node_(std::move(node)), mesh_(mesh), local_(local) {}
+  Upstreams(std::string node, MeshClients& mesh, LocalJoin& local, PortGuard& guard)
+      : node_(std::move(node)), mesh_(mesh), local_(local), guard_(guard) {}
 
   // What carries requests of `from` to `e`; valid until retire_all or retain.
   Service& pool(const Endpoint& e, const Peer& from, HttpVersion version, milliseconds connect_limit);
@@ -42,6 +43,10 @@ class Upstreams {
 
   // Connections made so far are not used for further requests.
   void retire_all() { pools_.clear(); }
+  // The same for connections to programs of this node.
+  void retire_apps() {
+    std::erase_if(pools_, [](const auto& entry) { return entry.first.from == nullptr; });
+  }
   // Forgets the pools of endpoints that are gone.
   void retain(const Snapshot& snapshot);
 
@@ -63,6 +68,7 @@ class Upstreams {
   std::string node_;
   MeshClients& mesh_;
   LocalJoin& local_;
+  PortGuard& guard_;
   std::unordered_map<Key, std::unique_ptr<Service>, KeyHash> pools_;
 };
 

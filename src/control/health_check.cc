@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "control/grpc_health.h"
 #include "http/h1_client.h"
 #include "loop/loop.h"
 #include "net/tcp_stream.h"
@@ -23,7 +24,8 @@ struct HealthCheck::Target {
 
   explicit Target(HealthCheck* o) : owner(o), timer(tick, this) {}
   bool same(const SocketAddress& a, const model::Health& h) const {
-    return at == a && health.kind == h.kind && health.path == h.path && health.status_min == h.status_min &&
+    return at == a && health.kind == h.kind && health.path == h.path &&
+           health.grpc_service == h.grpc_service && health.status_min == h.status_min &&
            health.status_max == h.status_max && health.interval == h.interval &&
            health.timeout == h.timeout && health.fall == h.fall && health.rise == h.rise;
   }
@@ -69,7 +71,11 @@ Task<std::string> ask(Task<Result<std::unique_ptr<TcpStream>>> connecting, model
   if (health.kind == model::HealthKind::tcp) co_return std::string();
   auto spent = std::chrono::duration_cast<milliseconds>(Loop::current().now() - begin);
   milliseconds left = std::max(health.timeout - spent, milliseconds(1));
-  co_return co_await ask_http(std::move(*tcp), std::move(health), left);
+  if (health.kind == model::HealthKind::http)
+    co_return co_await ask_http(std::move(*tcp), std::move(health), left);
+  GrpcHealthQuestion question{(*tcp)->peer().text(), std::move(health.grpc_service), left};
+  std::unique_ptr<ByteStream> stream = std::move(*tcp);
+  co_return co_await ask_grpc_health(std::move(stream), std::move(question));
 }
 
 }  // namespace
@@ -166,10 +172,11 @@ void HealthCheck::learn(Target& t, const std::string& failure) {
       }
     }
   }
-  // A tenth either way, so that many nodes do not ask one address in step.
+  // Up to a tenth sooner, so that many nodes do not ask one address in step; never later, so that `fall` and `rise`
+  // intervals are the most that it takes to be seen.
   auto interval = t.health.interval.count();
-  t.timer.start(milliseconds(interval * 9 / 10 +
-                             random_.below(static_cast<uint32_t>(std::max<int64_t>(interval / 5, 1)))));
+  t.timer.start(
+      milliseconds(interval - random_.below(static_cast<uint32_t>(std::max<int64_t>(interval / 10, 1)))));
 }
 
 std::map<EndpointId, HealthCheck::Checked> HealthCheck::results() const {

@@ -123,13 +123,22 @@ class Binder {
     Reader r = service.below("health");
     Health h;
     h.at = service.at("health");
-    bool http = r.has("http"), tcp = r.has("tcp");
-    if (http == tcp)
+    int kinds = r.has("http") + r.has("tcp") + r.has("grpc");
+    if (kinds != 1)
       findings_
           .error(md::missing_key, h.at, 6,
-                 http ? "a health check is either http or tcp, not both" : "a health check needs http or tcp")
-          .hint = "such as http: { path: /healthz } or tcp: {}";
-    if (http) {
+                 kinds == 0 ? "a health check needs http, tcp or grpc"
+                            : "a health check is one of http, tcp and grpc")
+          .hint = "such as http: { path: /healthz }, grpc: {} or tcp: {}";
+    if (r.has("grpc")) {
+      h.kind = HealthKind::grpc;
+      Reader grpc = r.below("grpc");
+      h.grpc_service = grpc.text("service");
+      if (h.grpc_service.size() > kGrpcServiceMax)
+        findings_.error(md::malformed, grpc.at("service"), 7,
+                        "the name has more than " + std::to_string(kGrpcServiceMax) + " bytes");
+    }
+    if (r.has("http")) {
       h.kind = HealthKind::http;
       h.path = r.below("http").text("path");
       if (auto range = parse_status_range(r.below("http").text("status"))) {

@@ -49,6 +49,8 @@ TEST_CASE("the example file has nothing to complain about and reads as values") 
   CHECK(web.instances[1].at == SourcePos{24, 9});
   CHECK(web.instances[1].address == "127.0.0.1");
   CHECK(web.health->path == "/healthz");
+  CHECK(m.services[1].health->kind == HealthKind::grpc);
+  CHECK(m.services[1].health->grpc_service == "edge.Api");
   CHECK(m.services[2].instances[0].address == "10.0.0.20");
   CHECK(m.services[2].instances[0].port == 5432);
   CHECK(m.services[2].instances[0].node.empty());
@@ -58,11 +60,11 @@ TEST_CASE("the example file has nothing to complain about and reads as values") 
   CHECK(m.routes[0].match.headers.at(0).name == "x-canary");
   CHECK(m.routes[1].to.at(1).weight == 5);
   CHECK(m.routes[1].request_timeout == 3s);
-  CHECK(m.policy.default_at == SourcePos{61, 3});
+  CHECK(m.policy.default_at == SourcePos{62, 3});
   REQUIRE(m.policy.rules.size() == 5);
   CHECK(m.policy.rules[3].effect == Effect::deny);
   CHECK(m.policy.rules[3].paths.at(0) == "/debug/**");
-  CHECK(m.policy.rules[3].at == SourcePos{66, 7});
+  CHECK(m.policy.rules[3].at == SourcePos{67, 7});
   CHECK(m.policy.rules[4].mode == PolicyMode::audit);
   REQUIRE(m.tests.size() == 3);
   CHECK(m.tests[2].to.at("version") == "v2");

@@ -74,12 +74,15 @@ struct Instance {
   uint32_t weight = 1;  // 0: listed, but no traffic
 };
 
-enum class HealthKind : uint8_t { http, tcp };
+enum class HealthKind : uint8_t { http, tcp, grpc };
+
+inline constexpr size_t kGrpcServiceMax = 256;  // bytes of a name that a health check asks about
 
 struct Health {
   SourcePos at;
   HealthKind kind = HealthKind::tcp;
-  std::string path;  // http
+  std::string path;          // http
+  std::string grpc_service;  // grpc; empty: the server as a whole
   uint16_t status_min = 200, status_max = 299;
   milliseconds interval{0}, timeout{0};
   uint32_t fall = 0, rise = 0;

@@ -61,6 +61,7 @@ Instance read_instance(const Json& j, In& parent) {
 Json write_health(const Health& h, SourcePos base) {
   Out o(base);
   o.place("at", h.at);
+  if (h.kind == HealthKind::grpc) o.value("grpc", json(h.grpc_service));
   if (h.kind == HealthKind::http) {
     o.text("path", h.path);
     o.number("status_min", h.status_min);
@@ -77,7 +78,8 @@ Health read_health(const Json& j, In& parent) {
   In in(j, parent.error(), parent.base());
   Health h;
   h.at = in.place("at");
-  h.kind = in.has("path") ? HealthKind::http : HealthKind::tcp;
+  h.kind = in.has("path") ? HealthKind::http : in.has("grpc") ? HealthKind::grpc : HealthKind::tcp;
+  h.grpc_service = in.text("grpc");
   h.path = in.text("path");
   h.status_min = in.number<uint16_t>("status_min", h.status_min);
   h.status_max = in.number<uint16_t>("status_max", h.status_max);

@@ -18,18 +18,18 @@ Decision decide(const Snapshot& snapshot, const RequestFacts& facts) {
   std::array<char, kRequestLineMax> room;
   RequestFacts sent = facts;
   const ServiceEntry* to = out.service;
-  bool judged = true;
-  if (out.routing.ok() && out.routing.to != nullptr) {
+  if (out.routing.to != nullptr) {
     to = out.routing.to->service;
     if (auto path = rewritten_path(*out.routing.route, facts.path, room))
       sent.path = *path;
-    else
-      out.routing.reason = Errc::protocol, judged = false;
+    else if (out.routing.ok())
+      out.routing.reason = Errc::protocol;
   }
   out.policy = authorize(snapshot, *to, sent);
-  // What is never sent is judged by nobody: a route that answers itself, a path that cannot be rewritten.
-  if (out.routing.ok() && out.routing.to == nullptr) judged = false;
-  out.reason = out.policy.allowed() || !judged ? out.routing.reason : Errc::denied;
+  // What is never sent is judged by nobody: no route takes it or leads anywhere, the route answers itself, or no path
+  // comes out of the rewrite.
+  bool judged = out.routing.ok() && out.routing.to != nullptr;
+  out.reason = judged && !out.policy.allowed() ? Errc::denied : out.routing.reason;
   return out;
 }
 

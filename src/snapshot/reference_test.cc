@@ -200,6 +200,17 @@ std::string route_of(const Model& m, const Request& q, const std::string& host) 
   return any ? "none" : "";
 }
 
+// What no route takes is not sent, and so nobody denies it; nothing here has an endpoint.
+Errc reason_of(const Model& m, const Request& q, const std::string& host) {
+  std::string name = route_of(m, q, host);
+  if (name == "none") return Errc::no_route;
+  for (const auto& r : m.routes)
+    for (const auto& p : r.match.from)
+      if (r.name == name && p.kind == Principal::service && p.name == "d")
+        return Errc::denied;  // quarantined
+  return Errc::no_endpoint;
+}
+
 // ---- random meshes and requests over a small alphabet, so that things meet
 
 struct Maker {
@@ -341,6 +352,7 @@ void compare(int meshes, int requests, uint64_t seed) {
           (d.policy.audit_rule != nullptr) == audit &&
           (!audit || (d.policy.audit_rule->name == would.rule && d.policy.audit_verdict == would.effect)) &&
           (d.routing.route ? d.routing.route->name : "none") == route_of(m, q, host);
+      same &= d.reason == reason_of(m, q, host);
       allowed += d.policy.allowed();
       ruled += d.policy.rule != nullptr;
       audited += audit;

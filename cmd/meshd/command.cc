@@ -27,6 +27,14 @@ int exit_code(Errc code) {
   }
 }
 
+void add_host_key(CLI::App& command, std::string& file) {
+  command
+      .add_option("--host-key", file,
+                  "File with a secret that private keys are sealed with (default: the systemd credential "
+                  "meshd.host-key, if there is one)")
+      ->envname("MESHD_HOST_KEY");
+}
+
 int failed(const Detailed& error) {
   say("meshd: " + error.what);
   return exit_code(error.code);

@@ -58,6 +58,9 @@ void add_policy(CLI::App& app, Globals& globals);
 void add_config(CLI::App& app, Globals& globals);
 void add_version(CLI::App& app, Globals& globals);
 
+// --host-key, of commands that read or make keys (control/host_key.h).
+void add_host_key(CLI::App& command, std::string& file);
+
 // The exit code that says `code`.
 int exit_code(Errc code);
 // "meshd: what" on stderr, and the exit code for it.

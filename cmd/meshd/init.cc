@@ -3,6 +3,7 @@
 #include "app/harden.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "control/host_key.h"
 #include "control/server_state.h"
 #include "meshd/command.h"
 #include "model/config.h"
@@ -10,8 +11,11 @@
 namespace meshd::cli {
 namespace {
 
-int run_init(Globals& globals, InitOptions options) {
+int run_init(Globals& globals, InitOptions options, const std::string& host_key) {
   harden_process();  // the root key is made here
+  auto seal = host_seal(host_key);
+  if (!seal) return failed(seal.error());
+  options.seal = std::move(*seal);
   options.state = globals.state;
   if (options.name.empty()) options.name = host_name();
   auto made = init_server(options, Clock::system());
@@ -74,8 +78,11 @@ void add_init(CLI::App& app, Globals& globals) {
                       "A CA made elsewhere: its certificate, then each issuer up to the root (PEM)");
   command->add_option("--ca-key", options->ca_key, "The key of the first certificate in --ca-cert");
   command->add_option("--zone", options->zone, "Zone of this node");
-  command->callback(
-      [&globals, options] { globals.action = [&globals, options] { return run_init(globals, *options); }; });
+  auto host_key = std::make_shared<std::string>();
+  add_host_key(*command, *host_key);
+  command->callback([&globals, options, host_key] {
+    globals.action = [&globals, options, host_key] { return run_init(globals, *options, *host_key); };
+  });
 }
 
 }  // namespace meshd::cli

@@ -4,6 +4,7 @@
 
 #include "app/harden.h"
 #include "base/file.h"
+#include "control/host_key.h"
 #include "control/join_mesh.h"
 #include "control/server_tokens.h"
 #include "meshd/command.h"
@@ -12,7 +13,7 @@ namespace meshd::cli {
 namespace {
 
 struct JoinOptions {
-  std::string server, token_file, name, address, zone;
+  std::string server, token_file, name, address, zone, host_key;
   uint16_t mesh_port = kMeshPort;
 };
 
@@ -66,7 +67,9 @@ int run_join(Globals& globals, JoinOptions o) {
   order.zone = o.zone;
   order.version = MESHD_VERSION;
 
-  auto node = join_mesh(globals.state_dir(), std::move(order), Clock::system());
+  auto seal = host_seal(o.host_key);
+  if (!seal) return failed(seal.error());
+  auto node = join_mesh(StateDir(globals.state, std::move(*seal)), std::move(order), Clock::system());
   if (!node) return failed(node.error());
   std::string run = "meshd run --state " + globals.state;
   if (globals.json()) {
@@ -99,6 +102,7 @@ void add_join(CLI::App& app, Globals& globals) {
   command->add_option("--address", o->address, "IP address at which other nodes reach this one")->required();
   command->add_option("--mesh-port", o->mesh_port, "Port between nodes")->capture_default_str();
   command->add_option("--zone", o->zone, "Zone of this node");
+  add_host_key(*command, o->host_key);
   command->callback([&globals, o] { globals.action = [&globals, o] { return run_join(globals, *o); }; });
 }
 

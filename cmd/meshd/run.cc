@@ -27,6 +27,7 @@ void add_run(CLI::App& app, Globals& globals) {
                    "MiB that connections may buffer, per data loop; beyond, load is shed")
       ->check(CLI::Range(size_t{8}, size_t{65'536}))
       ->capture_default_str();
+  add_host_key(*command, o->node.host_key);
   command->add_flag("--debug", o->debug, "Log more");
   command->callback([&globals, o] {
     globals.action = [&globals, o] {

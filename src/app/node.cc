@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "control/host_key.h"
 #include "control/server_identity.h"
 
 namespace meshd {
@@ -28,7 +29,9 @@ std::string local_ip(const SocketAddress& address) {
 
 Outcome<std::unique_ptr<Node>> Node::start(NodeOptions options,
                                            std::function<void(const std::string&)> ready) {
-  StateDir state(options.state);
+  auto seal = host_seal(options.host_key);
+  if (!seal) return fail(seal.error());
+  StateDir state(options.state, std::move(*seal));
   auto file = load_node_file(state);
   if (!file) return fail(file.error());
   std::unique_ptr<Node> node(new Node(std::move(options), std::move(state), std::move(*file)));
@@ -40,7 +43,8 @@ Node::Node(NodeOptions options, StateDir state, NodeFile file)
     : options_(std::move(options)),
       state_(std::move(state)),
       file_(std::move(file)),
-      clock_(Clock::system()) {
+      time_(Clock::system(), state_.root() + "/clock", state_.is_server()),
+      clock_(time_.clock()) {
   if (options_.threads == 0) options_.threads = std::min(processors(), kThreadsDefaultMax);
   options_.threads = std::min(options_.threads, kThreadsMax);
 }
@@ -68,9 +72,10 @@ Outcome<> Node::begin(std::function<void(const std::string&)> ready) {
 }
 
 Outcome<> Node::begin_data_plane() {
+  time_.load();
   // On a server that was off for too long nobody else could renew the node's certificate.
   if (auto revived = revive_node_identity(state_, clock_); !revived) return fail(revived.error());
-  auto identities = Identities::load(state_, file_, clock_);
+  auto identities = Identities::load(state_, file_, time_);
   if (!identities) return fail(identities.error());
   identities_ = std::move(*identities);
   auto mesh = SocketAddress::from_ip(file_.address, file_.mesh_port);
@@ -141,7 +146,7 @@ void Node::make_agent() {
       .trial = trial_.get(),
       .shares = [this](const Json& line) { leases_->granted(line); },
       .identities = *identities_,
-      .clock = clock_,
+      .time = time_,
       .other =
           [this](const std::string& type, const Json& line) {
             shadow_->take(type, line);
@@ -178,7 +183,8 @@ NodeParts Node::parts_for_status() {
   if (state_.is_server()) roles = {"control", "ca", "proxy"};
   std::string metrics;
   if (options_.metrics_port) metrics = SocketAddress::from_ip(file_.address, options_.metrics_port)->text();
-  return {.node = file_,
+  return {.state = state_,
+          .node = file_,
           .version = options_.version,
           .roles = std::move(roles),
           .threads = options_.threads,
@@ -191,7 +197,7 @@ NodeParts Node::parts_for_status() {
           .trial = *trial_,
           .limits = *leases_,
           .access = access_,
-          .clock = clock_};
+          .time = time_};
 }
 
 Outcome<> Node::begin_local_api() {
@@ -236,6 +242,7 @@ void Node::stop(std::function<void()> done) {
 void Node::end_parts() {
   if (metrics_) metrics_->close();
   admin_->close();
+  time_.save();
   stopped_();
 }
 

@@ -30,6 +30,7 @@ namespace meshd {
 
 struct NodeOptions {
   std::string state;
+  std::string host_key;  // file (control/host_key.h); may be empty
   std::string version;
   unsigned threads = 0;                        // data loops; 0: one per processor, kThreadsDefaultMax at most
   uint16_t metrics_port = kMetricsPort;        // 0: no metrics server
@@ -70,6 +71,7 @@ class Node {
   NodeOptions options_;
   StateDir state_;
   NodeFile file_;
+  ClockKeeper time_;
   const Clock& clock_;
   std::function<void()> stopped_;
   bool stopping_ = false;

@@ -2,7 +2,7 @@
 // node_routes.cc: what every node answers on its local API; a server adds its own (control_server.h).
 //
 //   GET /v1/status        NodeStatus::status
-//   GET /v1/checks        what stands in the way of telling workloads apart (proxy/owner_report.h)
+//   GET /v1/checks        what is wrong here, or soon will be (control/node_checks.h, proxy/owner_report.h)
 //   GET /v1/get/KIND      services, nodes, routes, policies, limits, certs
 //   POST /v1/explain      what the data plane would do with a request (control/explain.h)
 //   POST /v1/certs/rotate {"name"?}: renews now, one identity or all → as /v1/get/certs
@@ -13,15 +13,20 @@
 
 #include "app/node.h"
 #include "control/explain_balance.h"
+#include "control/node_checks.h"
 
 namespace meshd {
 namespace {
 
-Task<Result<Response>> show_checks(DataLoops& loops) {
+Task<Result<Response>> show_checks(const NodeParts& node, DataLoops& loops) {
+  CheckList checks = node_checks(node);
+  Task<CheckList> asked = peer_checks(node);
+  checks.append(co_await asked);
+  checks.append(loops.host_checks());
   JsonObject out;
   out["apiVersion"] = json(kApiVersion);
   out["kind"] = json("CheckList");
-  out["items"] = loops.host_checks();
+  out["items"] = std::move(checks).list();
   co_return json_response(200, Json(std::move(out)));
 }
 
@@ -83,7 +88,7 @@ Task<Result<Response>> reopen(Node& node) {
 void Node::add_routes() {
   router_.add("GET", "/v1/status",
               [this](ApiCall&) { return show_status(*status_, *loops_, server_.get()); });
-  router_.add("GET", "/v1/checks", [this](ApiCall&) { return show_checks(*loops_); });
+  router_.add("GET", "/v1/checks", [this](ApiCall&) { return show_checks(status_->parts(), *loops_); });
   router_.add("GET", "/v1/get/{}", [this](ApiCall& call) { return show_list(*status_, call.parts.at(0)); });
   router_.add("POST", "/v1/explain", [this](ApiCall& call) {
     return show_explanation(*live_, *health_, *loops_, file_.node, call.request);

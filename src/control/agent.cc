@@ -44,7 +44,6 @@ constexpr size_t kUnsentLinesMax = 1024 * 1024;
 constexpr milliseconds kArmsEvery{1'000}, kTrialEvery{1'000};
 constexpr size_t kWatchedMax = 100;
 constexpr uint32_t kPauseDoublings = 6;
-constexpr int64_t kSkewWarn = 30;
 // A connection that ends sooner counts as a failed try.
 constexpr int64_t kHeldSeconds = 5;
 
@@ -65,7 +64,8 @@ milliseconds reconnect_pause(uint32_t failures, double jitter) {
 
 Agent::Agent(Parts parts)
     : parts_(std::move(parts)),
-      random_(std::hash<std::string>()(parts_.node.node) ^ static_cast<uint64_t>(parts_.clock.now().ns)),
+      random_(std::hash<std::string>()(parts_.node.node) ^
+              static_cast<uint64_t>(parts_.time.clock().now().ns)),
       pause_timer_(pause_over, this),
       trial_timer_(watch_trial, this),
       epoch_(static_cast<int64_t>(random_.next() >> 1)) {}
@@ -79,7 +79,7 @@ Outcome<> Agent::start() {
     return fail(Errc::invalid_argument, "node.json names no server that can be dialled: control is '" +
                                             parts_.node.control + "' (an ip:port is needed)");
   server_ = {*at, {*id}};
-  state_.since = parts_.clock.unix_now();
+  state_.since = parts_.time.clock().unix_now();
   state_.problem = kNotTried;
   done_ = false;
   if (parts_.trial && parts_.trial->active()) trial_timer_.start(kTrialEvery);
@@ -102,13 +102,13 @@ Task<void> Agent::run() {
   while (!stopping_) {
     Task<Outcome<>> served = serve_once();
     Outcome<> ended = co_await served;
-    bool held = state_.connected && parts_.clock.unix_now() - state_.since >= kHeldSeconds;
+    bool held = state_.connected && parts_.time.clock().unix_now() - state_.since >= kHeldSeconds;
     failures = held ? 0 : failures + 1;
     bool was_connected = std::exchange(state_.connected, false);
     std::string why = ended ? "the server ended the connection" : ended.error().what;
     if (stopping_) break;
     if (was_connected || why != state_.problem) log::warn("away from the server", {{"why", why}});
-    if (was_connected) state_.since = parts_.clock.unix_now();
+    if (was_connected) state_.since = parts_.time.clock().unix_now();
     state_.problem = std::move(why);
     pause_timer_.start(reconnect_pause(failures, random_.unit()));
     co_await pause_;
@@ -178,7 +178,7 @@ Task<Outcome<>> Agent::serve_once() {
                                    (why.empty() ? "" : ": " + why));
   } else {
     state_.connected = true;
-    state_.since = parts_.clock.unix_now();
+    state_.since = parts_.time.clock().unix_now();
     state_.problem.clear();
     ++state_.connects;
     log::info("in step with the server", {{"server", server_.at.text()}});
@@ -322,12 +322,7 @@ Task<Outcome<>> Agent::handle(Session& session, std::string line) {
   } else if (type == "shares") {
     if (parts_.shares) parts_.shares(*j);
   } else if (type == "ping") {
-    int64_t skew =
-        parts_.clock.unix_now() - std::max<int64_t>(int_of(*j, "time", parts_.clock.unix_now()), 0);
-    if (std::abs(skew) >= kSkewWarn && std::abs(state_.skew_seconds) < kSkewWarn)
-      log::warn("this machine's clock differs from the server's", {{"seconds", skew}});
-    state_.skew_seconds = skew;
-    state_.skew_known = true;
+    parts_.time.told(std::max<int64_t>(int_of(*j, "time", parts_.time.clock().unix_now()), 0));
     Json status = message("status");
     Json mine = parts_.status();
     if (mine.is<JsonObject>())
@@ -466,7 +461,7 @@ Task<Outcome<Json>> Agent::ask_recovery(Json body) {
     settings.pin = pin_of(root);
     settings.trust_domain = parts_.node.trust_domain;
     settings.alpn = {"h2"};
-    settings.clock = &parts_.clock;
+    settings.clock = &parts_.time.clock();
     auto tls = TlsContext::client(std::move(settings));
     if (!tls) co_return fail(Errc::internal, tls.error().why);
     auto client = co_await dial_server(server_, *tls);

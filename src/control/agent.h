@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.h"
 #include "base/random.h"
+#include "control/clock_keeper.h"
 #include "control/health_view.h"
 #include "control/identities.h"
 #include "control/live_config.h"
@@ -41,7 +41,7 @@ class Agent {
     Trial* trial = nullptr;                        // unset: revisions are not tried
     std::function<void(const Json&)> shares = {};  // of mesh-wide rate limits; unset: there are none
     Identities& identities;                        // take what the server says of trust
-    const Clock& clock;
+    ClockKeeper& time;
     std::function<void(const std::string& type, const Json& line)> other = {};  // what is none of the agent's
   };
   // All parts outlive the agent.
@@ -61,10 +61,8 @@ class Agent {
 
   struct State {
     bool connected = false;
-    UnixSeconds since = 0;     // of being connected or not
-    std::string problem;       // why not; empty while connected
-    int64_t skew_seconds = 0;  // our clock minus the server's, at the last ping
-    bool skew_known = false;
+    UnixSeconds since = 0;      // of being connected or not
+    std::string problem;        // why not; empty while connected
     std::string refused;        // why the last snapshot was not taken; empty when it was
     uint64_t connects = 0;      // since the start
     std::string trust_refused;  // why the last trust document was not taken; empty when it was

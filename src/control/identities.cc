@@ -15,8 +15,8 @@ namespace {
 
 // Wall clocks jump and machines sleep: what is due is looked at anew at least this often.
 constexpr int64_t kLookAgain = 30;
-// A node whose clock differs by more than this from the server's would get certificates that are not valid yet, or no more.
-constexpr int64_t kSkewMax = 300;
+// How far in the future a peer's certificate may begin for a node whose clock was never set.
+constexpr UnixSeconds kAheadInGrace = 3650LL * 86'400;
 
 UnixSeconds constexpr kNever = INT64_MAX;
 
@@ -27,22 +27,23 @@ std::string identity_name(const SpiffeId& id) {
   return service.empty() ? std::string() : service_identity(service);
 }
 
-Identities::Identities(StateDir state, NodeFile node, TrustBundle bundle, const Clock& clock)
+Identities::Identities(StateDir state, NodeFile node, TrustBundle bundle, ClockKeeper& time)
     : state_(std::move(state)),
       node_(std::move(node)),
       bundle_(std::move(bundle)),
       trust_(state_, node_),
-      clock_(clock),
-      random_(static_cast<uint64_t>(clock.now().ns) ^ std::hash<std::string>()(node_.node)),
+      time_(time),
+      clock_(time.clock()),
+      random_(static_cast<uint64_t>(clock_.now().ns) ^ std::hash<std::string>()(node_.node)),
       timer_(tick, this) {}
 
 Identities::~Identities() = default;
 
 Outcome<std::unique_ptr<Identities>> Identities::load(StateDir state, const NodeFile& node,
-                                                      const Clock& clock) {
+                                                      ClockKeeper& time) {
   auto bundle = load_bundle(state, node.trust_domain);
   if (!bundle) return fail(bundle.error());
-  std::unique_ptr<Identities> self(new Identities(state, node, std::move(*bundle), clock));
+  std::unique_ptr<Identities> self(new Identities(state, node, std::move(*bundle), time));
   for (const std::string& name : list_identities(state)) {
     if (name == kServerIdentity) continue;
     auto identity = load_identity(state, name);
@@ -52,6 +53,8 @@ Outcome<std::unique_ptr<Identities>> Identities::load(StateDir state, const Node
                 {{"why", identity.error().what}});
       continue;
     }
+    // It was signed at that time or later.
+    time.known(identity->chain.leaf().not_before());
     Entry entry{.id = identity->id, .jitter = self->random_.unit()};
     entry.held = std::make_shared<const Identity>(std::move(*identity));
     self->entries_[name] = std::move(entry);
@@ -132,6 +135,14 @@ UnixSeconds Identities::due(const Entry& e) const {
 void Identities::tick(void* self) {
   auto& me = *static_cast<Identities*>(self);
   UnixSeconds now = me.clock_.unix_now();
+  // What was seen to end has ended, wherever the clock goes.
+  for (const auto& [name, e] : me.entries_)
+    if (e.held && e.held->chain.leaf().not_after() < now)
+      me.time_.known(e.held->chain.leaf().not_after() + 1);
+  if (me.lost_ && !me.time_.lost()) {
+    me.rebuild();
+    if (me.changed_) me.changed_(me.tls_);
+  }
   bool due = std::any_of(me.entries_.begin(), me.entries_.end(),
                          [&](const auto& e) { return me.due(e.second) <= now; });
   if (due && !me.asking_)
@@ -185,12 +196,10 @@ Task<void> Identities::renew() {
 
   std::string refusal = answer ? "" : answer.error().what;
   if (answer) {
-    int64_t skew = now - std::max<int64_t>(int_of(*answer, "time", now), 0);
-    if (skew > kSkewMax || skew < -kSkewMax)
-      refusal =
-          "this machine's clock differs from the server's by " + std::to_string(skew) + " s; set it right";
-    else
-      take_bundle(text_of(*answer, "bundle"));
+    time_.told(std::max<int64_t>(int_of(*answer, "time", time_.clock().unix_now()), 0));
+    refusal = time_.refusal();
+    now = clock_.unix_now();
+    if (refusal.empty()) take_bundle(text_of(*answer, "bundle"));
   }
   std::map<std::string, const Json*> given;
   if (answer)
@@ -386,6 +395,8 @@ void Identities::rebuild() {
   settings.denied = trust_.denied();
   settings.alpn = {"h2"};
   settings.clock = &clock_;
+  lost_ = time_.lost();
+  if (lost_) settings.ahead = kAheadInGrace;
   auto server = TlsContext::server(settings);
   auto client = TlsContext::client(std::move(settings));
   if (server && client) {

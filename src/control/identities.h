@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "ca/lifecycle.h"
 #include "control/change_signal.h"
+#include "control/clock_keeper.h"
 #include "control/node_trust.h"
 #include "control/state_dir.h"
 #include "loop/loop.h"
@@ -33,7 +34,7 @@ class Identities {
 
   // Reads the node's and all workloads' identities and the bundle. A workload's that is damaged is left out, with a
   // warning: it can be had again. Errors: those of the node's own, which cannot.
-  static Outcome<std::unique_ptr<Identities>> load(StateDir state, const NodeFile& node, const Clock& clock);
+  static Outcome<std::unique_ptr<Identities>> load(StateDir state, const NodeFile& node, ClockKeeper& time);
   ~Identities();
 
   // Renews from now on. `changed` is told of every new pair of contexts. `recover` asks POST /v1/recover, without a
@@ -86,7 +87,7 @@ class Identities {
     bool early = false;                    // to be replaced for another reason than its age
     std::string problem;
   };
-  Identities(StateDir state, NodeFile node, TrustBundle bundle, const Clock& clock);
+  Identities(StateDir state, NodeFile node, TrustBundle bundle, ClockKeeper& time);
 
   UnixSeconds due(const Entry& e) const;
   Task<void> renew();   // what is due, in one request
@@ -105,6 +106,7 @@ class Identities {
   NodeFile node_;
   TrustBundle bundle_;
   NodeTrust trust_;
+  ClockKeeper& time_;
   const Clock& clock_;
   FastRandom random_;
   std::map<std::string, Entry> entries_;  // by name in identities/
@@ -113,6 +115,7 @@ class Identities {
   OnChange changed_;
   Timer timer_;
   bool asking_ = false;
+  bool lost_ = false;   // the contexts are of a time when nobody knew the time
   ChangeSignal asked_;  // asking_ became false
 };
 

@@ -30,10 +30,11 @@ struct Server {
 
 struct Fixture {
   FakeClock clock;
+  ClockKeeper time{clock};
   TestMesh mesh{clock.unix_now()};
   Loop loop;
   Server server{mesh, clock};
-  std::unique_ptr<Identities> identities = std::move(*Identities::load(mesh.state, mesh.node, clock));
+  std::unique_ptr<Identities> identities = std::move(*Identities::load(mesh.state, mesh.node, time));
   int changes = 0;
 
   void start() {
@@ -75,7 +76,7 @@ TEST_CASE("a workload that is placed here gets a certificate with a key made her
   CHECK(f.identities->tls().server->identity(service_id("t.mesh", "web")) != nullptr);
   CHECK(f.identities->tls().server->settings().identities.front().id == node_id("t.mesh", "n1"));
   CHECK(check_private_file(f.mesh.state.key_of("svc.web")));
-  auto again = Identities::load(f.mesh.state, f.mesh.node, f.clock);
+  auto again = Identities::load(f.mesh.state, f.mesh.node, f.time);
   REQUIRE(again);
   CHECK((*again)->states().size() == 2);
 }
@@ -135,11 +136,11 @@ TEST_CASE("a node without its own certificate cannot start, one with a damaged w
   f.start();
   f.prepare(compiled(objects_of(kWebHere)));
   REQUIRE(write_file(f.mesh.state.chain_of("svc.web"), "garbage"));
-  auto without = Identities::load(f.mesh.state, f.mesh.node, f.clock);
+  auto without = Identities::load(f.mesh.state, f.mesh.node, f.time);
   REQUIRE(without);
   CHECK((*without)->states().size() == 1);
   remove_identity(f.mesh.state, kNodeIdentity);
-  auto none = Identities::load(f.mesh.state, f.mesh.node, f.clock);
+  auto none = Identities::load(f.mesh.state, f.mesh.node, f.time);
   REQUIRE_FALSE(none);
   CHECK(none.error().what.find("meshd join") != std::string::npos);
 }

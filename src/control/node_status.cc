@@ -116,7 +116,7 @@ Json NodeStatus::status() const {
 }
 
 Json NodeStatus::report() const {
-  UnixSeconds now = parts_.clock.unix_now();
+  UnixSeconds now = parts_.time.clock().unix_now();
   JsonObject o;
   o["node"] = json(parts_.node.node);
   o["address"] = json(parts_.node.address);
@@ -176,6 +176,7 @@ Json NodeStatus::report() const {
   if (!problem.empty()) o["trust_problem"] = json(problem);
   o["trust"] = Json(std::move(t));
   UnixSeconds alone = parts_.identities.alone_until();
+  o["clock"] = parts_.time.json();
   o["alone_until"] = time_of(alone);
   o["alone_seconds"] = json(alone > now ? alone - now : 0);
   o["down"] = down_to_json(parts_.health.down());
@@ -194,14 +195,14 @@ Json NodeStatus::server() const {
   o["connected"] = Json(s.connected);
   o["since"] = time_of(s.since);
   if (!s.problem.empty()) o["problem"] = json(s.problem);
-  if (s.skew_known) o["skew_seconds"] = json(s.skew_seconds);
+  if (auto skew = parts_.time.skew()) o["skew_seconds"] = json(*skew);
   o["connects"] = number(s.connects);
   return Json(std::move(o));
 }
 
 Json NodeStatus::certificates() const {
   JsonArray out;
-  UnixSeconds now = parts_.clock.unix_now();
+  UnixSeconds now = parts_.time.clock().unix_now();
   for (const Identities::State& s : parts_.identities.states()) {
     JsonObject o;
     o["name"] = json(s.name);

@@ -22,6 +22,7 @@ inline constexpr std::string_view kApiVersion = "meshd/v1";
 
 // What is looked at; all of it outlives the status.
 struct NodeParts {
+  const StateDir& state;
   const NodeFile& node;
   std::string version;
   std::vector<std::string> roles;
@@ -35,12 +36,13 @@ struct NodeParts {
   const Trial& trial;
   const LimitLeases& limits;
   const AccessWriter& access;
-  const Clock& clock;
+  const ClockKeeper& time;
 };
 
 class NodeStatus {
  public:
   explicit NodeStatus(NodeParts parts) : parts_(std::move(parts)) {}
+  const NodeParts& parts() const { return parts_; }
 
   // The whole: {"apiVersion","kind":"Status",…}.
   Json status() const;

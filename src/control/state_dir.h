@@ -3,6 +3,7 @@
 //
 //   node.json                 who this node is (NodeFile); written last, so that it says: complete
 //   bundle.pem                the roots of the mesh
+//   clock                     the time this node last knew (clock_keeper.h)
 //   identities/NAME.key .crt  NAME is node, server (servers only) or svc.<service>; keys are 0600
 //   server.json ca/ mesh.db   servers only (server_state.h)
 //   admin.sock                the local API, unless the directory is the default one

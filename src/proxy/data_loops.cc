@@ -219,10 +219,10 @@ Json DataLoops::workloads() {
   return workloads_json({*i.snapshot, i.settings.name, *i.owners->table, i.owners->cgroups, i.owners->guard});
 }
 
-Json DataLoops::host_checks() {
+CheckList DataLoops::host_checks() {
   Impl& i = *impl_;
-  if (!i.owners->table) return Json(JsonArray());
-  return checks_json({*i.snapshot, i.settings.name, *i.owners->table, i.owners->cgroups, i.owners->guard});
+  if (!i.owners->table) return {};
+  return owner_checks({*i.snapshot, i.settings.name, *i.owners->table, i.owners->cgroups, i.owners->guard});
 }
 
 namespace {

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/check_list.h"
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/json.h"
@@ -101,7 +102,7 @@ class DataLoops {
   Task<Result<std::unique_ptr<TcpStream>>> dial(EndpointId endpoint, SocketAddress at, milliseconds limit);
   // How this node's workloads are told apart, and what stands in the way of that (owner_report.h), as of now.
   Json workloads();
-  Json host_checks();
+  CheckList host_checks();
 
   // Stops accepting, sends GOAWAY, lets requests finish for at most `deadline`; `done` runs on the control thread
   // when nothing is left or the deadline has passed.

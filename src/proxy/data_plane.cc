@@ -9,6 +9,9 @@
 namespace meshd {
 namespace {
 
+// Wall clocks jump: when a certificate ends is looked at anew at least this often, in seconds.
+constexpr int64_t kCertificateLook = 30;
+
 // Before the first snapshot: no service, no rule; everything is refused.
 SnapshotPtr empty_snapshot() { return compile(model::Model(), {}, Revision{0}); }
 
@@ -101,6 +104,7 @@ DataPlane::DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls, Shar
   if (settings_.buffers_max == 0) settings_.buffers_max = kLoopBuffersMax;
   shed_timer_.start(kShedInterval);
   mesh_.set_tls(tls_.client);
+  look_at_certificates(this);
   outbound_group_.on_refused(
       [](void* self, const Error& why) { static_cast<DataPlane*>(self)->count_refused("outbound", why); },
       this);
@@ -209,9 +213,42 @@ void DataPlane::set_tls(NodeTls tls) {
   upstreams_.retire_all();
   // What was revoked meanwhile ends now, in both directions.
   const auto& denied = tls_.server->settings().denied;
-  if (!denied || denied->empty()) return;
-  size_t cut = inbound_.cut(*denied) + mesh_.cut(*denied);
-  if (cut > 0) log::info("connections cut: their certificates are revoked", {{"count", cut}});
+  if (denied && !denied->empty())
+    cut([&](const TlsStream& s) { return denied->denies(s.peer_chain()); },
+        "the peer's certificate is revoked");
+  look_at_certificates(this);
+}
+
+size_t DataPlane::cut(const std::function<bool(const TlsStream&)>& over, const char* why) {
+  size_t count = inbound_.cut(over, {Errc::identity, Side::client, why}) +
+                 mesh_.cut(over, {Errc::identity, Side::upstream, why});
+  if (count > 0) log::info("connections cut", {{"why", why}, {"count", count}});
+  return count;
+}
+
+// Whose certificate has ended without a new one is nobody any more, on connections that stand, too. Those that were
+// made with one that was renewed since go on: each side looks after its own.
+void DataPlane::look_at_certificates(void* self) {
+  auto& plane = *static_cast<DataPlane*>(self);
+  if (plane.tls_.server == nullptr) return;
+  const TlsContext& held = *plane.tls_.server;
+  UnixSeconds now = held.settings().clock->unix_now();
+  auto ended = [now](const Identity& i) { return i.chain.leaf().not_after() < now; };
+  int64_t wait = kCertificateLook;
+  bool any = false;
+  for (const Identity& i : held.settings().identities) {
+    any |= ended(i);
+    if (!ended(i)) wait = std::min(wait, i.chain.leaf().not_after() - now + 1);
+  }
+  if (any)
+    plane.cut(
+        [&](const TlsStream& s) {
+          const Identity* mine =
+              s.local_identity() == nullptr ? nullptr : held.identity(s.local_identity()->id);
+          return mine != nullptr && ended(*mine);
+        },
+        "our own certificate has expired");
+  plane.expiry_timer_.start(milliseconds(wait * 1000));
 }
 
 MetricsCopy DataPlane::metrics() {

@@ -114,6 +114,8 @@ class DataPlane final : TurnEnd {
  private:
   void turn_end() override;
   static void look_at_buffers(void* self);
+  static void look_at_certificates(void* self);
+  size_t cut(const std::function<bool(const TlsStream&)>& over, const char* why);
   std::vector<ListenProblem> listen_for(const Snapshot& snapshot);
 
   struct OpenPort {
@@ -142,6 +144,7 @@ class DataPlane final : TurnEnd {
   Family<Gauge>& pending_;
   Gauge& buffered_;
   Timer shed_timer_{&DataPlane::look_at_buffers, this};
+  Timer expiry_timer_{&DataPlane::look_at_certificates, this};
   FastRandom random_;
   PeerTable peers_;
   SharedByLoops shared_;

@@ -233,13 +233,12 @@ Task<void> Inbound::serve(std::unique_ptr<TcpStream> connection) {
   open.sub();
 }
 
-size_t Inbound::cut(const DenyList& denied) {
+size_t Inbound::cut(const std::function<bool(const TlsStream&)>& over, Error why) {
   std::vector<ServerConnection*> found;
   for (const auto& [connection, tls] : connections_)
-    if (denied.denies(tls->peer_chain())) found.push_back(connection);
+    if (over(*tls)) found.push_back(connection);
   for (ServerConnection* connection : found)
-    if (connections_.contains(connection))
-      connection->close({Errc::identity, Side::client, "the peer's certificate is revoked"});
+    if (connections_.contains(connection)) connection->close(why);
   return found.size();
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // inbound.h: the called node's side: mesh connections, the tunnels in them, and the requests in those.
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -21,8 +22,8 @@ class Inbound final : public LocalJoin {
 
   // A connection on the mesh port, to its end: TLS with a proven peer, HTTP/2, CONNECT streams.
   Task<void> serve(std::unique_ptr<TcpStream> connection);
-  // Ends the connections whose peers this denies; gives how many.
-  size_t cut(const DenyList& denied);
+  // Ends the connections that `over` picks; gives how many.
+  size_t cut(const std::function<bool(const TlsStream&)>& over, Error why);
   // A caller of this node: the same from the tunnel on.
   std::unique_ptr<ByteStream> join(const Peer& from, const TunnelTarget& target) override;
 

@@ -169,18 +169,16 @@ void MeshClients::drain() {
   sweep();
 }
 
-size_t MeshClients::cut(const DenyList& denied) {
+size_t MeshClients::cut(const std::function<bool(const TlsStream&)>& over, Error why) {
   std::vector<H2Client*> found;
   auto look = [&](H2Client& client) {
     // Every transport here is a TlsStream: connect() made it.
-    if (!client.closed() && denied.denies(static_cast<TlsStream&>(client.transport()).peer_chain()))
-      found.push_back(&client);
+    if (!client.closed() && over(static_cast<TlsStream&>(client.transport()))) found.push_back(&client);
   };
   for (auto& [key, client] : connections_) look(*client);
   for (auto& client : retired_) look(*client);
   for (H2Client* client : found) client->observe(nullptr);
-  for (H2Client* client : found)
-    client->close({Errc::identity, Side::upstream, "the peer's certificate is revoked"});
+  for (H2Client* client : found) client->close(why);
   sweep();
   return found.size();
 }

@@ -2,6 +2,7 @@
 // mesh_client.h: the way to other nodes: one mTLS connection per (calling identity, called workload, node), and
 // one HTTP/2 CONNECT stream per tunnel on it (HBONE). Belongs to one loop.
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,6 +13,7 @@
 #include "proxy/peer.h"
 #include "snapshot/snapshot.h"
 #include "tls/context.h"
+#include "tls/tls_stream.h"
 
 namespace meshd {
 
@@ -42,8 +44,8 @@ class MeshClients final : H2ClientObserver {
   void set_tls(std::shared_ptr<const TlsContext> client);
   void drain();
   void close(Error why);
-  // Ends the connections whose peers this denies; gives how many.
-  size_t cut(const DenyList& denied);
+  // Ends the connections that `over` picks; gives how many.
+  size_t cut(const std::function<bool(const TlsStream&)>& over, Error why);
   size_t connections() const { return connections_.size() + retired_.size(); }
 
  private:

@@ -96,7 +96,7 @@ std::optional<std::chrono::nanoseconds> cost(const OwnersNow& look) {
   return median;
 }
 
-class Checks {
+class Checks : public CheckList {
  public:
   explicit Checks(const OwnersNow& look) : look_(look) {
     for (const OwnerClaim& c : look.owners.claims) {
@@ -195,25 +195,9 @@ class Checks {
     }
   }
 
-  Json list() { return Json(std::move(out_)); }
-
  private:
-  static constexpr const char *kOk = "ok", *kNote = "note", *kFinding = "finding";
-
-  void add(const char* id, const char* state, const std::string& subject, const std::string& what,
-           const std::string& hint) {
-    JsonObject o;
-    o["id"] = json(id);
-    o["state"] = json(state);
-    if (!subject.empty()) o["subject"] = json(subject);
-    o["what"] = json(what);
-    if (!hint.empty()) o["hint"] = json(hint);
-    out_.push_back(Json(std::move(o)));
-  }
-
   const OwnersNow& look_;
   bool any_ = false, cgroups_ = false;
-  JsonArray out_;
 };
 
 }  // namespace
@@ -246,7 +230,7 @@ Json workloads_json(const OwnersNow& look) {
   return Json(std::move(out));
 }
 
-Json checks_json(const OwnersNow& look) {
+CheckList owner_checks(const OwnersNow& look) {
   Checks c(look);
   c.kernel();
   c.tree();
@@ -254,7 +238,7 @@ Json checks_json(const OwnersNow& look) {
   c.selectors();
   c.shared();
   c.ports();
-  return c.list();
+  return c;
 }
 
 }  // namespace meshd

@@ -4,7 +4,7 @@
 #pragma once
 #include <string>
 
-#include "base/json.h"
+#include "base/check_list.h"
 #include "proxy/port_guard.h"
 
 namespace meshd {
@@ -21,7 +21,7 @@ struct OwnersNow {
 // fits something on this machine now, `now` says what; `port_owner` is there where a stranger has the port.
 Json workloads_json(const OwnersNow& look);
 
-// [{"id","state","subject","what","hint"}], state ok | note | finding:
+// Looks at:
 //   identity.kernel        sock_diag answers and names cgroups
 //   identity.cgroup-tree   the unified hierarchy is mounted
 //   identity.cgroup-names  cgroups are named by handle, not by walks
@@ -29,7 +29,7 @@ Json workloads_json(const OwnersNow& look);
 //   identity.selector      each unit, cgroup and user of the file is there
 //   identity.shared        no two services claim the same processes
 //   identity.port          each declared port is the declared program's
-Json checks_json(const OwnersNow& look);
+CheckList owner_checks(const OwnersNow& look);
 
 inline constexpr std::chrono::microseconds kIdentifyCost{20};
 

@@ -43,6 +43,8 @@ struct TlsSettings {
   std::shared_ptr<const DenyList> denied;  // what was revoked; null: nothing
   std::vector<std::string> alpn;           // in order of preference; none: no ALPN
   const Clock* clock = &Clock::system();   // outlives the context
+  UnixSeconds ahead =
+      0;  // how far in the future a peer's certificate may begin: more than 0 where no clock was set
 };
 
 class TlsContext {

@@ -182,7 +182,8 @@ Task<Made> tls_connect(std::unique_ptr<ByteStream> lower, std::shared_ptr<const 
   const TlsSettings& s = context->settings();
   Setup setup;
   setup.sni = std::move(options.sni);
-  setup.expect = {s.clock->unix_now(), PeerRole::server, std::move(options.expected), s.denied.get()};
+  setup.expect = {s.clock->unix_now(), PeerRole::server, std::move(options.expected), s.denied.get(),
+                  s.ahead};
   if (options.identity) {
     auto found = std::ranges::find(s.identities, *options.identity, &Identity::id);
     if (found == s.identities.end())
@@ -199,7 +200,8 @@ Task<Made> tls_accept(std::unique_ptr<ByteStream> lower, std::shared_ptr<const T
                       ServerOptions options) {
   Setup setup;
   const TlsSettings& s = context->settings();
-  setup.expect = {s.clock->unix_now(), PeerRole::client, std::move(options.expected), s.denied.get()};
+  setup.expect = {s.clock->unix_now(), PeerRole::client, std::move(options.expected), s.denied.get(),
+                  s.ahead};
   LocalPtr<TlsStream::Impl> impl(new TlsStream::Impl(std::move(lower), std::move(context), Side::client));
   co_return co_await establish(std::move(impl), std::move(setup), options.limit);
 }

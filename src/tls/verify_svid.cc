@@ -106,7 +106,7 @@ Result<SpiffeId> SvidCheck::result() const {
 const char* SvidCheck::problem_of(const mbedtls_x509_crt& crt, int depth, uint32_t flags) {
   if (flags != 0) return problem_of_flags(flags);
   if (crt.version != 3) return "the peer's chain has a certificate that is not X.509 version 3";
-  if (unix_of(crt.valid_from) > expect_.now)
+  if (unix_of(crt.valid_from) > expect_.now + expect_.ahead)
     return depth == 0 ? "the peer's certificate is not valid yet"
                       : "the peer's CA certificate is not valid yet";
   if (unix_of(crt.valid_to) < expect_.now)

@@ -25,11 +25,12 @@ struct Expectations {
   // Who the peer may be; empty: anyone of the bundle's trust domain.
   std::vector<SpiffeId> ids;
   const DenyList* denied = nullptr;  // null: nothing was revoked
+  UnixSeconds ahead = 0;             // certificates may begin so much later than `now`
 };
 
 // The id of the chain's leaf, if all of this holds:
 // - the chain ends in a root of `bundle`, with SHA-256 or better and keys of P-256, P-384 or RSA from 2048 bits;
-// - every certificate on it is valid at `now`; every CA may sign certificates and keeps its path length;
+// - every certificate on it is valid at `now` (or begins at most `ahead` later); every CA may sign certificates and keeps its path length;
 // - the leaf has exactly one URI SAN, a canonical SPIFFE id of the bundle's trust domain; is no CA; may sign
 //   digitally but not certificates; carries the extended key usage of its role;
 // - neither the leaf's serial, its id, nor the serial of a CA on the path is denied;

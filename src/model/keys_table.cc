@@ -127,7 +127,8 @@ constexpr Key kKeys[] = {
     {"services.*.breaker", map, "", "",
      "Takes an endpoint out when it fails. Without it none is taken out but by health checks."},
     {"services.*.breaker.consecutive_errors", integer, "5", "1..1000",
-     "Failures in a row: no connection, no answer, or a status of 500 and above. Not counted where "
+     "Failures in a row: no connection, no answer, one that breaks off, or a status of 500 and above. Not "
+     "counted where "
      "success_rate is given and this is not. Each data loop of a node counts its own requests."},
     {"services.*.breaker.success_rate", map, "", "", "Takes an endpoint out by its share of good results."},
     {"services.*.breaker.success_rate.below", percent, "80%", "", "The share that is too small."},

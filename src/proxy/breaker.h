@@ -7,7 +7,7 @@
 
 namespace meshd {
 
-// What one request at an endpoint showed: no connection, no answer or a status of 500 and above is a failure.
+// What one request at an endpoint showed: no connection, no answer, one that breaks off, or a status of 500 and above is a failure.
 // Ejects where the service's breaker says so and no more than its share is out; true if it did so now.
 bool note_result(EndpointStates& states, const Endpoint& endpoint, bool failed, Instant now);
 

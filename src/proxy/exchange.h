@@ -59,6 +59,7 @@ struct Exchange {
   EndpointState* load = nullptr;  // while this exchange counts as active there (lease.h)
   NodeLoad* node_load = nullptr;  // the same, where the service has limits
   bool own_connection = false;    // of that
+  bool result_due = false;        // the endpoint's breaker hears of it when the answer has ended
   // send, relay
   int status = 0;               // of the response head; 0: none was sent
   LocalPtr<ByteCount> content;  // of the request; null: it has none

@@ -3,6 +3,7 @@
 // Reads the whole exchange. The last stage.
 #include "http/grpc.h"
 #include "model/route_edit.h"
+#include "proxy/breaker.h"
 #include "proxy/data_plane.h"
 #include "proxy/exchange.h"
 #include "proxy/lease.h"
@@ -40,6 +41,13 @@ void record_arm(Exchange& x, uint64_t duration_ns) {
     cached = &x.plane.golden().arm(route->name, model::arm_label(to->tags, other));
   }
   cached->record(failed, duration_ns);
+}
+
+// An answer that breaks off counts as none; a client that goes away says nothing against it.
+void judge_answer(Exchange& x) {
+  bool failed = x.error && x.error->side == Side::upstream;
+  if (note_result(x.plane.states(), *x.endpoint, failed, x.plane.loop().now()))
+    x.plane.count_ejection(x.service->name);
 }
 
 SourcePos deciding_place(const Exchange& x) {
@@ -128,6 +136,7 @@ void forget(Exchange& x) {
 
 void record(Exchange& x) {
   if (x.recorded) return;
+  if (x.result_due) judge_answer(x);  // while it still counts as the one that tries the endpoint
   forget(x);
   if (x.content) x.bytes_in = x.content->bytes;
   if (x.request != nullptr && x.request->cancellation == &x.cancellation) x.request->cancellation = nullptr;

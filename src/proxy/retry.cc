@@ -15,6 +15,12 @@ using model::Retries;
 constexpr seconds kWindow{5};
 constexpr uint64_t kFloor = 3;  // retries that are always allowed within a window
 
+// The far node's word that the application broke off before its answer began. (An application cannot forge it.)
+bool broke_off(const Response& r) {
+  auto reason = r.head.find("x-meshd-error");
+  return reason && (reason->starts_with("reset") || reason->starts_with("closed"));
+}
+
 // The conditions that this end meets.
 uint8_t met_by(const TryEnd& end) {
   if (end.unreached) return Retries::connect_failure;
@@ -26,7 +32,8 @@ uint8_t met_by(const TryEnd& end) {
   }
   int status = end.response->head.status;
   if (status == 429) return Retries::too_many;
-  if (status >= 502 && status <= 504) return Retries::server_error | Retries::gateway_error;
+  uint8_t broken = broke_off(*end.response) ? Retries::reset : 0;
+  if (status >= 502 && status <= 504) return Retries::server_error | Retries::gateway_error | broken;
   return status >= 500 ? Retries::server_error : 0;
 }
 

@@ -62,6 +62,19 @@ TEST_CASE("which ends are followed by another try") {
   CHECK(again(declared, "GET", {&broke, nullptr, false}) == Again::no);
 }
 
+TEST_CASE("an application that breaks off on the far node is one that broke off") {
+  Retries policy;
+  policy.on = Retries::reset;
+  for (auto [reason, want] :
+       {std::pair{"reset", Again::later}, {"closed; service=web", Again::later}, {"stalled", Again::no}}) {
+    CAPTURE(reason);
+    Response r = status(502);
+    r.head.add("x-meshd-error", reason);
+    CHECK(again(policy, "GET", {nullptr, &r, false}) == want);
+    CHECK(again(policy, "POST", {nullptr, &r, false}) == Again::no);  // it may have been done
+  }
+}
+
 TEST_CASE("the wait before a retry: jitter under a bound that doubles, or what the server asks for") {
   FastRandom random(7);
   Retries policy;

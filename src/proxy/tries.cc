@@ -148,7 +148,11 @@ bool Tries::ended(const Result<Response>& response) {
     bool failed = !answered || response->head.status >= kFailure;
     nanoseconds took = now - began_;
     failed ? x_.load->latency.observe_failure(took, now) : x_.load->latency.observe(took, now);
-    if (note_result(x_.plane.states(), *x_.endpoint, failed, now)) x_.plane.count_ejection(x_.service->name);
+    // A good head is not yet an answer; but who is tried after an ejection is back by it, if nobody knows how long the
+    // answer is: a stream may last for hours.
+    x_.result_due = !failed && response->body && (!x_.load->probing || response->body->length());
+    if (!x_.result_due && note_result(x_.plane.states(), *x_.endpoint, failed, now))
+      x_.plane.count_ejection(x_.service->name);
   }
   TryEnd end = end_of(response, last_);
   return answered && again(policy_, x_.request->head.method(), end) == Again::no;

@@ -151,6 +151,9 @@ TEST_CASE("one wrong line gives one finding, with code, place and hint") {
        "MD2002 1:40 no instance of web has the tag version: v2 | did you mean 'v1'?\n"},
       {"routes: [{ name: a, service: web, to: [{ weight: 0 }] }]\n",
        "MD2003 1:40 the weights of route a sum to zero | no request could go anywhere\n"},
+      {"routes: [{ name: a, service: web, rate_limit: { rate: 200 } }]\n",
+       "MD1010 1:55 '200' is not a rate with its unit, such as 200/s, in routes[a].rate_limit.rate | write "
+       "200/s\n"},
       {"routes: [{ name: a, service: web, match: { path: { prefix: /a } } }]\n",
        "MD2007 1:10 requests to web that none of its routes matches are refused | add a route for web "
        "without match\n"},

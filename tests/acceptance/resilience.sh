@@ -1,7 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# resilience.sh: retries, budgets, breakers and try timeouts against real servers that fail, hang, cut and shed.
+# resilience.sh: retries, budgets, breakers and try timeouts against real servers that fail, hang, cut, reset and shed.
 . "$(dirname "$0")/mesh-web.inc.sh"
+LOOPS=2 # of each node: what a breaker counts, each loop counts for itself
+# Services at 2,000 requests a second, with two good instances and one that fails: it resets connections, or requests, or
+# answers half way, or never answers.
+FAULTS=(accept request middle hang)
+declare -A AT=([accept]=9021 [request]=9022 [middle]=9023 [hang]=9024)
 
 cat >"$WORK/mesh.yaml" <<'YAML'
 version: 1
@@ -33,18 +38,38 @@ services:
     listen: 9011
     limits: { max_requests: 2 }
     instances: [{ node: n2, bind: 127.0.1.2, port: 18011 }]
+  busy: { listen: 9025, instances: [{ node: n2, bind: 127.0.1.2, port: 19025 }] }
   shop: { instances: [{ node: n1, any_local: true }] }
+YAML
+for fault in "${FAULTS[@]}"; do
+  port=${AT[$fault]}
+  cat >>"$WORK/mesh.yaml" <<YAML
+  fault-$fault:
+    listen: $port
+    breaker: { consecutive_errors: 5, eject: 1s, max_ejected: 50% }
+    instances:
+      - { node: n2, bind: 127.0.1.2, port: 1$port }
+      - { node: n2, bind: 127.0.1.2, port: $((port + 20000)) }
+      - { node: n2, bind: 127.0.1.2, port: $((port + 30000)) }
+YAML
+  good="${good-}listen 127.0.1.2:$((port + 20000)) backlog=4096; listen 127.0.1.2:$((port + 30000)) backlog=4096; "
+done
+cat >>"$WORK/mesh.yaml" <<'YAML'
 routes:
+  - { name: fault-accept, service: fault-accept, retries: { budget: 100% } }
+  - { name: fault-request, service: fault-request, retries: { budget: 100% } }
+  - { name: fault-hang, service: fault-hang, timeout: { per_try: 100ms }, retries: { on: [gateway-error], budget: 100% } }
+  - { name: busy, service: busy, retries: { max: 2, on: [429] } }
   - { name: storm, service: storm, retries: { max: 3, on: [5xx], backoff: 1ms..2ms } }
   - { name: hang, service: hang, timeout: { per_try: 100ms }, retries: { max: 3, on: [gateway-error], backoff: 1ms..2ms, budget: 100% } }
   - { name: shed, service: shed, retries: { max: 2, on: [429] } }
   - { name: keyed, service: limited, match: { path: { prefix: /keyed } }, rate_limit: { rate: 1/m, burst: 2, key: { header: x-key } } }
-  - { name: busy, service: limited, match: { path: { prefix: /busy } } }
+  - { name: limited-busy, service: limited, match: { path: { prefix: /busy } } }
   - { name: limited, service: limited, rate_limit: { rate: 100/s, burst: 50 } }
 policy:
   default: deny
   rules:
-    - { name: shop-to-all, allow: { from: [service/shop], to: [storm, cut, pair, trio, hang, shed, limited] } }
+    - { name: shop-to-all, allow: { from: [service/shop], to: [storm, cut, pair, trio, hang, shed, limited, busy, fault-accept, fault-request, fault-middle, fault-hang] } }
 YAML
 # server NAME PORT LINES [HTTP LINES]: nginx that writes a line per request.
 server() { nginx_at "$1" 127.0.1.2 "$2" "access_log $WORK/$1.requests one buffer=64k flush=100ms; $3" "log_format one \$request_method; ${4:-}"; }
@@ -73,8 +98,18 @@ server shed 18010 'limit_req zone=z; limit_req_status 429; add_header Retry-Afte
   'limit_req_zone $binary_remote_addr zone=z:1m rate=1r/s;'
 server limited 18011 'location /keyed { return 200; } location /busy { proxy_pass http://127.0.1.2:18012; }'
 start busy nc -lk 127.0.1.2 18012
-for name in left right good1 good2 alive shed limited; do echo ok >"$WORK/nginx-$name/html/index.html"; done
-mesh_up 2
+server goods 18020 "$good"
+server busy 19025 'limit_req zone=z burst=250 nodelay; limit_req_status 429; add_header Retry-After 1 always;' \
+  'limit_req_zone $server_port zone=z:1m rate=500r/s;'
+for fault in accept middle hang; do
+  start "fault-$fault" python3 "$(dirname "$0")/resilience_backend.py" "$WORK" 127.0.1.2 "1${AT[$fault]}:$fault"
+done
+# What it sends nothing to, nginx resets instead of closing.
+nginx_at fault-request 127.0.1.2 "1${AT[request]}" \
+  "reset_timedout_connection on; access_log $WORK/1${AT[request]}.events events buffer=64k flush=100ms; location / { return 444; }" \
+  'map $status $what { default bad; 200 good; } map $msec $ms { "~^(?<s>[0-9]+)[.](?<f>[0-9]+)$" $s$f; } log_format events "$ms $what";'
+for name in left right good1 good2 alive shed limited goods busy fault-request; do echo ok >"$WORK/nginx-$name/html/index.html"; done
+mesh_up 2 --threads $LOOPS
 wait_until 10 "the mesh" answers http://127.0.1.1:9003/
 
 # ---- a service that always fails is not asked a fifth more than it would be anyway
@@ -118,6 +153,58 @@ wait_until 10 "requests at the recovered endpoint" back
 took=$(($(date +%s%3N) - since))
 wait "$LOAD" || :
 verdict recovered "back in the share after $took ms" "<= 6000: its interval, longer after each probe that failed" [ "$took" -le 6000 ]
+
+# ---- 2,000 requests a second: what fails is out within five failures or a second, and back when its time is over
+# events FAULT HEALED: of the first burst of failures how many and over how many ms, after the first of them was known; how long
+# from the last failure until the first good request; how long the breaker may have said (1 s, longer each time); good ones.
+events() {
+  cat "$WORK/1${AT[$1]}".* | sort -n | python3 -c '
+import sys
+rows = [line.split() for line in sys.stdin]
+bad, good = ([int(t) for t, what in rows if what == w] for w in ("bad", "good"))
+bad = [t for t in bad if t <= int(sys.argv[2])]
+bursts = [[bad[0]]]
+for t in bad[1:]:
+    if t - bursts[-1][-1] > 500:
+        bursts.append([])
+    bursts[-1].append(t)
+known = bad[0] + (100 if sys.argv[1] == "hang" else 0)
+print(len(bursts[0]), max(0, bursts[0][-1] - known), good[0] - bad[-1] if good else 99999, len(bursts) * 1000, len(good))' "$1" "$2"
+}
+clang++-19 -std=c++23 -O2 -o "$WORK/load" "$(dirname "$0")/../bench/load.cc" || die "the load generator does not compile"
+for fault in "${FAULTS[@]}"; do
+  start load "$WORK/load" rate "127.0.1.1:${AT[$fault]}" 40 2000 9
+  LOAD=$PID
+  out() { [ "$(cat "$WORK/1${AT[$fault]}".* | sort -n | awk '{n += $1 > last + 500; last = $1} END {print n + 0}')" -ge 3 ]; }
+  wait_until 8 "three rounds of $fault" out
+  if [ "$fault" = request ]; then
+    sed -i 's/return 444/return 200/' "$WORK/nginx-fault-request/nginx.conf"
+    kill -HUP "$PID_nginx_fault_request"
+  else
+    kill -USR1 "$(eval echo "\$PID_fault_$fault")"
+  fi
+  healed=$(date +%s%3N)
+  wait "$LOAD" || :
+  pause 0.5 # the flush of the servers' logs
+  read -r sent bad < <(sed -n 's/^done=\([0-9]*\) failed=\([0-9]*\) .*/\1 \2/p' "$WORK/load.log")
+  read -r failures span silence interval good < <(events "$fault" "$healed")
+  verdict "ejection-$fault" "$failures requests, the last $span ms after the first failure, at ${LOOPS} loops; $bad of $sent requests failed" \
+    "<= 5 failures a loop, or 1 s" test "$failures" -le $((5 * LOOPS)) -o "$span" -le 1000
+  # What was cut half way cannot be tried again.
+  verdict "ejection-$fault-seen" "$bad of $sent requests failed" "$([ "$fault" = middle ] && echo "<= 30: 5 a loop, what was under way then, and probes" || echo 0)" \
+    test "$bad" -le "$([ "$fault" = middle ] && echo 30 || echo 0)" -a "$sent" -gt 16000
+  verdict "recovery-$fault" "tried $silence ms after its last failure, then $good requests" "<= $interval ms and a turn, > 200" \
+    test "$silence" -le $((interval + 300)) -a "$good" -gt 200
+done
+
+# ---- 429 with Retry-After at 2,000 requests a second: waited for within the budget, passed on beyond it
+h2load --h1 -c 1000 --rps 2 -D 8 http://127.0.1.1:9025/ >"$WORK/busy.out" 2>&1
+sent=$(sed -n 's/^requests: .* \([0-9]*\) started.*/\1/p' "$WORK/busy.out")
+read -r ok shed other < <(sed -n 's/^status codes: \([0-9]*\) 2xx, \([0-9]*\) 3xx, \([0-9]*\) 4xx, \([0-9]*\) 5xx.*/\1 \3 \4/p' "$WORK/busy.out")
+got=$(asked busy)
+share=$(python3 -c "print('%.1f' % (($got - $sent) * 100 / $sent))")
+verdict shed-load "$ok good, $shed times 429, $other errors of $sent; $share % more at the server" \
+  "no errors, 500/s of good ones, <= 20 % more" python3 -c "exit(not ($other == 0 and $ok >= 3600 and 0 < $share <= 20 and $sent > 12000))"
 
 # ---- a try that hangs costs its own time only
 h2load --h1 -c 4 -n 400 http://127.0.1.1:9008/ >"$WORK/hang.out" 2>&1

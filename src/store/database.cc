@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "store/page_sums.h"
 
 namespace meshd::store {
 namespace {
@@ -56,7 +57,7 @@ Outcome<std::unique_ptr<Database>> Database::open(const std::string& path) {
   std::unique_ptr<Database> db(new Database(path));
   // No mutex: the connection belongs to one thread.
   int code = sqlite3_open_v2(path.c_str(), &db->handle_,
-                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, nullptr);
+                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, page_sums());
   if (code != SQLITE_OK) return db->failure(code);
   if (auto done = db->recognise(); !done) return fail(done.error());
   if (auto done = db->configure(); !done) return fail(done.error());
@@ -84,6 +85,7 @@ Outcome<> Database::recognise() {
 }
 
 Outcome<> Database::configure() {
+  if (int code = make_room_for_sums(handle_); code != SQLITE_OK) return failure(code);
   // The file may come from elsewhere: it must not run code or be written around the pager.
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
@@ -186,6 +188,7 @@ Outcome<> Database::copy_to(const std::string& to) {
 
 std::unexpected<Detailed> Database::failure(int code) const {
   std::string detail = handle_ ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
+  if (code == SQLITE_IOERR_DATA) code = SQLITE_CORRUPT, detail = "the sum of a page is wrong";
   switch (code & 0xff) {
     case SQLITE_FULL:
       return fail(Errc::exhausted,

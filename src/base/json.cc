@@ -45,18 +45,33 @@ std::string plain_slashes(std::string text) {
   return text;
 }
 
-const Json kNull;
-const JsonArray kEmpty;
+// picojson keeps the last of two members of one name; this refuses them.
+class UniqueMembers : public picojson::default_parse_context {
+ public:
+  explicit UniqueMembers(Json* out) : default_parse_context(out) {}
+  template <class Iter>
+  bool parse_array_item(picojson::input<Iter>& in, size_t) {
+    auto& items = out_->get<JsonArray>();
+    items.emplace_back();
+    UniqueMembers item(&items.back());
+    return picojson::_parse(item, in);
+  }
+  template <class Iter>
+  bool parse_object_item(picojson::input<Iter>& in, const std::string& name) {
+    auto [it, fresh] = out_->get<JsonObject>().try_emplace(name);
+    if (!fresh) return false;
+    UniqueMembers item(&it->second);
+    return picojson::_parse(item, in);
+  }
+};
 
-}  // namespace
-
-Outcome<Json> parse_json(std::string_view text) {
+template <class Context>
+Outcome<> parse_into(Context&& context, std::string_view text) {
   if (too_deep(text)) return fail(Errc::limit, "JSON is nested too deeply");
-  Json value;
   std::string error;
   const char* end = nullptr;
   try {
-    end = picojson::parse(value, text.data(), text.data() + text.size(), &error);
+    end = picojson::_parse(context, text.data(), text.data() + text.size(), &error);
   } catch (const std::exception&) {
     // picojson throws for numbers that no double holds, such as 1e999.
     return fail(Errc::invalid_argument, "not JSON: a number is too large");
@@ -66,6 +81,23 @@ Outcome<Json> parse_json(std::string_view text) {
     if (*end != ' ' && *end != '\n' && *end != '\r' && *end != '\t')
       return fail(Errc::invalid_argument, "not JSON: text after the value");
   }
+  return {};
+}
+
+const Json kNull;
+const JsonArray kEmpty;
+
+}  // namespace
+
+Outcome<Json> parse_json(std::string_view text) {
+  Json value;
+  if (auto ok = parse_into(picojson::default_parse_context(&value), text); !ok) return fail(ok.error());
+  return value;
+}
+
+Outcome<Json> parse_json_unique(std::string_view text) {
+  Json value;
+  if (auto ok = parse_into(UniqueMembers(&value), text); !ok) return fail(ok.error());
   return value;
 }
 

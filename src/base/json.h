@@ -20,6 +20,9 @@ using JsonArray = picojson::array;
 // Parses one JSON value that fills `text`, nested at most kJsonDepthMax deep.
 // Errors: invalid_argument, with the place in words.
 Outcome<Json> parse_json(std::string_view text);
+// The same of what is signed or trusted: an object that names a member twice is refused, because readers differ on which
+// of the two counts.
+Outcome<Json> parse_json_unique(std::string_view text);
 
 // One line, keys sorted: the same value always gives the same bytes.
 std::string to_text(const Json& j);

@@ -54,6 +54,22 @@ TEST_CASE("what is not one JSON value is refused with words and without an excep
   }
 }
 
+TEST_CASE("a member named twice is refused where it is asked for, at any depth") {
+  const char* twice[] = {R"({"a":1,"a":1})", R"({"a":{"b":1,"c":2,"b":3}})", R"([[{"a":1,"a":2}]])",
+                         R"({"a":1,"\u0061":2})"};
+  for (const char* text : twice) {
+    INFO(text);
+    CHECK(parse_json(text));
+    CHECK_FALSE(parse_json_unique(text));
+  }
+  auto once = parse_json_unique(R"({"a":{"a":1},"b":[{"a":1},{"a":2}]})");
+  REQUIRE(once);
+  CHECK(int_of(list_of(*once, "b")[1], "a") == 2);
+  CHECK_FALSE(parse_json_unique("{\"a\":" + std::string(100'000, '[')));
+  CHECK_FALSE(parse_json_unique("{} x"));
+  CHECK_FALSE(parse_json_unique("[1e999]"));
+}
+
 TEST_CASE("a number too large for an integer gives the fallback") {
   auto j = parse_json(R"({"a":1e300,"b":-1e300,"c":9223372036854775808,"d":-9223372036854775808})");
   REQUIRE(j);

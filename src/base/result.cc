@@ -32,6 +32,7 @@ std::string_view name_of(Errc code) {
     case Errc::tls: return "tls";
     case Errc::identity: return "identity";
     case Errc::denied: return "denied";
+    case Errc::unauthenticated: return "unauthenticated";
     case Errc::no_route: return "no-route";
     case Errc::no_endpoint: return "no-endpoint";
     case Errc::overload: return "overload";

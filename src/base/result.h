@@ -39,6 +39,7 @@ enum class Errc : uint8_t {
   tls,                  // handshake or record failure
   identity,             // the peer's certificate is not who we expect
   denied,               // policy
+  unauthenticated,      // 401: a token is asked for, or the one shown is not good
   no_route,
   no_endpoint,   // no healthy endpoint
   overload,      // shed

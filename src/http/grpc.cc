@@ -56,6 +56,7 @@ int grpc_status_for(const Error& e) {
   switch (e.code) {
     case Errc::denied:
     case Errc::permission: return 7;
+    case Errc::unauthenticated: return e.side == Side::self ? 14 : 16;
     case Errc::identity: return e.side == Side::client ? 7 : 14;
     case Errc::rate_limited:
     case Errc::overload:

@@ -40,6 +40,7 @@ int status_for(const Error& e) {
     case Errc::denied:
     case Errc::permission: return e.side == Side::upstream ? 502 : 403;
     case Errc::identity: return e.side == Side::client ? 403 : e.side == Side::upstream ? 502 : 503;
+    case Errc::unauthenticated: return e.side == Side::self ? 503 : 401;
     case Errc::not_found:
     case Errc::no_route: return 404;
     case Errc::conflict: return 409;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // explain.cc: `meshd explain --from service/batch GET http://web/v2/x`: what this node would do with a request, and why.
+#include "base/file.h"
 #include "control/admin_client.h"
+#include "jwt/jws.h"
 #include "meshd/replay.h"
 
 namespace meshd::cli {
@@ -8,7 +10,8 @@ namespace {
 
 struct Options {
   std::string from, server_name;
-  std::vector<std::string> request, headers;
+  std::vector<std::string> request, headers, claims;
+  std::string issuer, token_file;
   ReplayOptions replay;
 };
 
@@ -28,6 +31,22 @@ Outcome<Json> question(const Options& options) {
         Json(JsonArray{json(h.substr(0, colon)), json(value == std::string::npos ? "" : h.substr(value))}));
   }
   q["headers"] = Json(std::move(headers));
+  if (!options.token_file.empty()) {
+    auto token = read_file(options.token_file, kTokenBytesMax);
+    if (!token) return fail(token.error());
+    q["token"] = json(token->substr(0, token->find_last_not_of(" \r\n\t") + 1));
+  }
+  if (!options.claims.empty() && options.issuer.empty())
+    return fail(Errc::invalid_argument, "whose claims? --issuer NAME, one of the file's jwt");
+  if (!options.issuer.empty()) q["issuer"] = json(options.issuer);
+  JsonArray claims;
+  for (const std::string& c : options.claims) {
+    size_t equals = c.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return fail(Errc::invalid_argument, "'" + c + "' is not a claim: write name=value");
+    claims.push_back(Json(JsonArray{json(c.substr(0, equals)), json(c.substr(equals + 1))}));
+  }
+  q["claims"] = Json(std::move(claims));
   return Json(std::move(q));
 }
 
@@ -38,6 +57,8 @@ void add_policy(const Json& p, const std::string& indent, std::string& out) {
   std::string rule = text_of(p, "rule");
   out += indent + "policy: " + text_of(p, "verdict") + " by " + (rule == "default" ? "" : "rule ") + rule +
          " (" + text_of(p, "at") + ")\n";
+  if (flag_of(p, "token_missing"))
+    out += indent + "        a token might help: without one the answer is 401\n";
   if (std::string audit = text_of(p, "audit_rule"); !audit.empty())
     out += indent + "        rule " + audit + " (" + text_of(p, "audit_at") + ") would " +
            text_of(p, "audit_verdict") + " it, were it enforced\n";
@@ -134,6 +155,13 @@ void add_explain(CLI::App& app, Globals& globals) {
                       "The caller: service/NAME, node/NAME or gateway; none: nobody proven");
   command->add_option("-H,--header", options->headers, "A request header, 'name: value'")
       ->allow_extra_args(false);
+  auto* token = command->add_option("--token-file", options->token_file,
+                                    "A bearer token to show: it is verified as this node would");
+  auto* issuer = command->add_option("--issuer", options->issuer,
+                                     "As if a valid token of this one of the file's jwt came with it");
+  command->add_option("--claim", options->claims, "What that token says, name=value")
+      ->allow_extra_args(false);
+  token->excludes(issuer);
   command->add_option("--sni", options->server_name, "Server name that an opaque connection asks for");
   command->add_option("request", options->request, "[METHOD] http://SERVICE/PATH, or tcp://SERVICE")
       ->expected(1, 2);

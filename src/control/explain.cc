@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/explain.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/limits.h"
 #include "control/explain_balance.h"
 #include "control/node_status.h"
 #include "http/semantics.h"
+#include "proxy/authenticate.h"
 #include "snapshot/decide.h"
 #include "snapshot/identity.h"
 #include "snapshot/rewrite.h"
@@ -63,8 +65,10 @@ Outcome<Asked> parts_of(const Question& q) {
 
 class Explanation {
  public:
-  Explanation(const Snapshot& s, const Known& known, const Asked& asked, PrincipalId from)
+  Explanation(const Snapshot& s, const Known& known, const Asked& asked, PrincipalId from,
+              const model::Token* token)
       : s_(s), known_(known) {
+    facts_.token = token;
     facts_.from = from;
     facts_.method = asked.method;
     facts_.path = asked.path;
@@ -188,6 +192,7 @@ class Explanation {
     o["verdict"] = json(name_of(p.verdict));
     o["rule"] = json(p.rule ? p.rule->name : "default");
     o["at"] = json(place(s_, p.at));
+    if (p.token_missing) o["token_missing"] = Json(true);
     if (p.audit_rule != nullptr) {
       o["audit_rule"] = json(p.audit_rule->name);
       o["audit_at"] = json(place(s_, p.audit_rule->at));
@@ -249,7 +254,24 @@ Outcome<Question> read_question(const Json& j) {
       return fail(Errc::invalid_argument, "a header is a name and a value");
     q.headers.emplace_back(h.get<JsonArray>()[0].to_str(), h.get<JsonArray>()[1].to_str());
   }
+  q.token = text_of(j, "token");
+  if (std::string issuer = text_of(j, "issuer"); !issuer.empty()) {
+    q.verified = model::Token{{issuer}, {}};
+    for (const Json& c : list_of(j, "claims")) {
+      if (!c.is<JsonArray>() || c.get<JsonArray>().size() != 2)
+        return fail(Errc::invalid_argument, "a claim is a name and a value");
+      q.verified->claims.emplace_back(c.get<JsonArray>()[0].to_str(), c.get<JsonArray>()[1].to_str());
+    }
+    std::ranges::sort(q.verified->claims);
+  }
   return q;
+}
+
+Outcome<model::Token> read_token(const Snapshot& snapshot, std::string_view token, UnixSeconds now) {
+  auto verified = TokenVerifiers().of(snapshot)->verify(token);
+  auto fault = verified ? fault_at(*verified, now) : verified.error().fault;
+  if (fault) return fail(Errc::denied, text_of(*fault));
+  return std::move(verified->token);
 }
 
 Outcome<Json> explain(const Snapshot& snapshot, const Known& known, const Question& question) {
@@ -263,7 +285,17 @@ Outcome<Json> explain(const Snapshot& snapshot, const Known& known, const Questi
                   "'" + question.from + "' is not a caller: write service/NAME, node/NAME or gateway");
     from = snapshot.principal(spiffe_id(snapshot.model.mesh.trust_domain, *caller));
   }
-  return Explanation(snapshot, known, *asked, from).json_of();
+  std::optional<model::Token> token = question.verified;
+  if (!question.token.empty()) {
+    auto read = read_token(snapshot, question.token, Clock::system().unix_now());
+    if (!read) return fail(read.error());
+    token = std::move(*read);
+  }
+  if (token)
+    for (const std::string& issuer : token->issuers)
+      if (std::ranges::find(snapshot.model.jwt, issuer, &model::Issuer::name) == snapshot.model.jwt.end())
+        return fail(Errc::invalid_argument, "jwt has no issuer named '" + issuer + "'");
+  return Explanation(snapshot, known, *asked, from, token ? &*token : nullptr).json_of();
 }
 
 }  // namespace meshd

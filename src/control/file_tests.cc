@@ -47,6 +47,8 @@ class TestRun {
     facts.query = test.query;
     facts.host = test.host;
     facts.headers = FieldLookup(header);
+    model::Token token = token_saying(test.token);
+    if (test.token.wanted()) facts.token = &token;
     Decision d = decide(snapshot_, facts);
 
     std::vector<std::string> wrong;

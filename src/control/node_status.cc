@@ -373,6 +373,12 @@ Json NodeStatus::policies() const {
         if (q.kind == "rule" && q.name == r.name) o["quarantined"] = json(q.status);
       o["methods"] = words(r.methods);
       o["paths"] = words(r.paths);
+      if (r.token != nullptr) {
+        JsonObject token{{"issuer", json(r.token->issuer)}}, claims;
+        for (const auto& [claim, value] : r.token->claims) claims[claim] = json(value);
+        if (!claims.empty()) token["claims"] = Json(std::move(claims));
+        o["jwt"] = Json(std::move(token));
+      }
       items.push_back(Json(std::move(o)));
     }
     out = list_of_items("PolicyList", std::move(items));

@@ -9,6 +9,7 @@
 #include "model/bind_balance.h"
 #include "model/bind_match.h"
 #include "model/bind_resilience.h"
+#include "model/bind_token.h"
 #include "model/reader.h"
 
 namespace meshd::model {
@@ -36,6 +37,7 @@ class Binder {
     if (const YamlNode* routes = top.find("routes"))
       for (const YamlNode& item : routes->items)
         if (item.kind == YamlNode::map) m.routes.push_back(route(item));
+    m.jwt = bind_issuers(top, findings_);
     policy(top, m.policy);
     access_log(top.below("telemetry").below("access_log"), m.telemetry.access_log);
     if (const YamlNode* tests = top.find("tests"))
@@ -211,6 +213,7 @@ class Binder {
     });
     out.methods = what.texts("methods");
     out.paths = what.texts("paths");
+    out.token = bind_token_match(what);
     // An empty list would read as "nobody" and act as "everybody".
     for (std::string_view key : {"from", "to", "methods", "paths"})
       if (const YamlNode* n = what.find(key); n && n->kind == YamlNode::list && n->items.empty())
@@ -266,6 +269,7 @@ class Binder {
       t.query = request->query;
     }
     for (auto& [name, value] : r.words("headers")) t.headers.emplace_back(lower_case(name), value);
+    t.token = bind_token_match(r);
     Reader expect = r.below("expect");
     if (expect.has("route")) t.route = expect.text("route");
     if (expect.has("denied_by")) t.denied_by = expect.text("denied_by");

@@ -134,10 +134,11 @@ class ModelCheck {
         findings_.error(md::bad_name, r.at, 1, "'default' is what policy.default is called").hint =
             "choose another name";
       for (const Principal& p : r.from) caller(p);
+      issuer(r.token);
       for (const RuleTarget& t : r.to) {
         const Service* s = service(t.service, t.at);
         if (s && s->protocol == Protocol::tcp && r.effect == Effect::allow &&
-            !(r.methods.empty() && r.paths.empty()))
+            !(r.methods.empty() && r.paths.empty() && !r.token.wanted()))
           findings_.warning(
               md::never_matches, t.at, length(t.service),
               "rule " + r.name + " looks at HTTP, but " + s->name + " is opaque tcp: it never allows");
@@ -159,6 +160,7 @@ class ModelCheck {
     };
     for (const Test& t : model_.tests) {
       caller(t.from);
+      issuer(t.token);
       known_rule(t.denied_by, t.at);
       known_rule(t.allowed_by, t.at);
       if (!t.route || std::ranges::any_of(model_.routes, [&](const Route& r) { return r.name == *t.route; }))
@@ -196,6 +198,18 @@ class ModelCheck {
 
   void caller(const Principal& p) {
     if (p.kind == Principal::service && !p.name.empty() && p.name != kGateway) service(p.name, p.at);
+  }
+
+  void issuer(const TokenMatch& token) {
+    if (!token.wanted() || token.issuer.empty() ||
+        std::ranges::find(model_.jwt, token.issuer, &Issuer::name) != model_.jwt.end())
+      return;
+    std::vector<std::string_view> known;
+    for (const Issuer& i : model_.jwt) known.push_back(i.name);
+    Diagnostic& d = findings_.error(md::unknown_reference, token.issuer_at, 6,
+                                    "jwt has no issuer named " + in_quotes(token.issuer));
+    d.hint = did_you_mean(token.issuer, known);
+    if (d.hint.empty() && !known.empty()) d.hint = "known: " + list_words(known);
   }
 
   void weights(const Route& r) {

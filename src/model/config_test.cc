@@ -61,13 +61,13 @@ TEST_CASE("the example file has nothing to complain about and reads as values") 
   CHECK(m.routes[1].to.at(1).weight == 5);
   CHECK(m.routes[1].request_timeout == 3s);
   CHECK(m.policy.default_at == SourcePos{62, 3});
-  REQUIRE(m.policy.rules.size() == 5);
+  REQUIRE(m.policy.rules.size() == 6);
   CHECK(m.policy.rules[3].effect == Effect::deny);
   CHECK(m.policy.rules[3].paths.at(0) == "/debug/**");
   CHECK(m.policy.rules[3].at == SourcePos{67, 7});
   CHECK(m.policy.rules[4].mode == PolicyMode::audit);
-  REQUIRE(m.tests.size() == 3);
-  CHECK(m.tests[2].to.at("version") == "v2");
+  REQUIRE(m.tests.size() == 4);
+  CHECK(m.tests[3].to.at("version") == "v2");
   auto nodes = nodes_named(m);
   REQUIRE(nodes.size() == 3);
   CHECK(nodes[2].name == "n3");
@@ -143,7 +143,7 @@ TEST_CASE("one wrong line gives one finding, with code, place and hint") {
       {"policy: { rules: [{ name: a, allow: {} }, { name: a, deny: {} }] }\n",
        "MD2009 1:43 a second rule named 'a' | first at line 1\n"},
       {"policy: { rules: [{ name: a, allow: { jwt: { issuer: x } } }] }\n",
-       "MD1020 1:39 'policy.rules[a].allow.jwt' is not supported in this version | take it out\n"},
+       "MD2010 1:46 jwt has no issuer named 'x'\n"},
       {"policy: { rules: [{ name: a, allow: }] }\n",
        "MD1005 1:30 'policy.rules[a].allow' has a value of the wrong kind | it takes a map\n"},
       {"routes: [{ name: a, service: wbe }]\n", "MD2001 1:21 unknown service 'wbe' | did you mean 'web'?\n"},

@@ -20,7 +20,8 @@ inline constexpr std::string_view not_text = "MD1001", syntax = "MD1002", duplic
                                   duplicate_instance = "MD2004", duplicate_listen = "MD2005",
                                   unreachable_route = "MD2006", no_default_route = "MD2007",
                                   any_local_twice = "MD2008", duplicate_name = "MD2009",
-                                  unknown_reference = "MD2010", never_matches = "MD2011";
+                                  unknown_reference = "MD2010", never_matches = "MD2011",
+                                  any_audience = "MD2012";
 }  // namespace md
 
 struct CodeDoc {
@@ -54,8 +55,9 @@ inline constexpr std::array kCodes{
     CodeDoc{md::no_default_route, "requests that none of a service's routes matches are refused (warning)"},
     CodeDoc{md::any_local_twice, "two services claim a node's unidentified callers"},
     CodeDoc{md::duplicate_name, "a name is used twice"},
-    CodeDoc{md::unknown_reference, "a route or rule that the file does not have"},
+    CodeDoc{md::unknown_reference, "a route, rule or issuer that the file does not have"},
     CodeDoc{md::never_matches, "conditions that nothing can meet (warning)"},
+    CodeDoc{md::any_audience, "an issuer's tokens are taken whomever they are for (warning)"},
 };
 
 // Findings of one run. Bounded, so that a hostile file cannot make an endless report.

@@ -285,14 +285,25 @@ constexpr Key kKeys[] = {
     {"routes[].mirror.to.service", name, "", "", "Another service's instances."},
     {"routes[].mirror.percent", percent, "100%", "", "Share of requests."},
 
-    {"jwt", named, "", "", "Token issuers that rules can ask for.", ignored},
+    {"jwt", named, "", "",
+     "Issuers of bearer tokens (JWT) that rules can ask for. A token in `authorization` that is not valid is "
+     "answered "
+     "401 by services that a rule with `jwt` is about; a request without one passes on to the rules."},
     {"jwt.*", map, "", "", "One issuer."},
-    {"jwt.*.issuer", text, "!", "", "The `iss` claim."},
-    {"jwt.*.audiences", texts, "", "", "Accepted `aud` claims."},
-    {"jwt.*.jwks", map, "", "", "Its keys."},
-    {"jwt.*.jwks.url", text, "", "", "Where to get them."},
-    {"jwt.*.jwks.file", text, "", "", "A file with them."},
-    {"jwt.*.jwks.refresh", duration, "10m", "", "How often."},
+    {"jwt.*.issuer", text, "!", "", "The `iss` claim, exactly."},
+    {"jwt.*.audiences", texts, "", "",
+     "One of these must be in the `aud` claim. Without: tokens for anybody are taken."},
+    {"jwt.*.jwks", map, "", "",
+     "Its keys: RSA of 2048 bits or more for RS256, P-256 for ES256. The server gets them and sends them to "
+     "the nodes. "
+     "Neither url nor file: by OpenID Connect Discovery, ISSUER/.well-known/openid-configuration."},
+    {"jwt.*.jwks.url", text, "", "", "Where to get them; https."},
+    {"jwt.*.jwks.file", text, "", "",
+     "A file on the server with them, an absolute path; read again when it changes."},
+    {"jwt.*.jwks.roots", text, "", "",
+     "A PEM file on the server with the authorities to trust for https. Default: the system's."},
+    {"jwt.*.jwks.refresh", duration, "10m", "10s..24h",
+     "How often; also when a token names a key that is not known."},
 
     {"policy", map, "", "", "Who may call whom: deny rules first, then allow rules, then the default."},
     {"policy.default", choice, "deny", "deny|allow", "For requests that no rule decides."},
@@ -310,9 +321,11 @@ constexpr Key kKeys[] = {
     {"policy.rules[].allow.paths", patterns, "", "",
      "Path patterns: * within a segment, ** for any number of segments. Such a rule never allows opaque "
      "TCP."},
-    {"policy.rules[].allow.jwt", map, "", "", "Ask for a token.", refused},
-    {"policy.rules[].allow.jwt.issuer", text, "", "", "One of `jwt`."},
-    {"policy.rules[].allow.jwt.claims", words, "", "", "Claims and their values."},
+    {"policy.rules[].allow.jwt", map, "", "", "Ask for a valid token. Such a rule never allows opaque TCP."},
+    {"policy.rules[].allow.jwt.issuer", text, "!", "", "One of `jwt`."},
+    {"policy.rules[].allow.jwt.claims", words, "", "",
+     "Claims that it must have; of a list one item. Names of nested objects are joined by dots: "
+     "realm_access.roles."},
     {"policy.rules[].deny", map, "", "", "All that is given must hold."},
     {"policy.rules[].deny.from", principals, "", "",
      "Callers, as above; * and no `from` are everyone, also without an identity."},
@@ -321,6 +334,10 @@ constexpr Key kKeys[] = {
      "HTTP methods. On opaque TCP the rule denies whatever these say."},
     {"policy.rules[].deny.paths", patterns, "", "",
      "Path patterns. On opaque TCP the rule denies whatever these say."},
+    {"policy.rules[].deny.jwt", map, "", "",
+     "Deny whoever shows such a valid token. On opaque TCP the rule denies whatever this says."},
+    {"policy.rules[].deny.jwt.issuer", text, "!", "", "One of `jwt`."},
+    {"policy.rules[].deny.jwt.claims", words, "", "", "As above."},
 
     {"gateway", list, "", "", "Ports open to the world.", ignored},
     {"gateway[]", map, "", "", "One listener."},
@@ -366,6 +383,9 @@ constexpr Key kKeys[] = {
     {"tests[].from", text, "!", "", "The caller: service/NAME (or NAME), node/NAME or gateway."},
     {"tests[].request", request, "!", "", "GET http://SERVICE/PATH"},
     {"tests[].headers", words, "", "", "Request header fields."},
+    {"tests[].jwt", map, "", "", "A valid token that comes with it."},
+    {"tests[].jwt.issuer", text, "!", "", "One of `jwt`."},
+    {"tests[].jwt.claims", words, "", "", "What it says."},
     {"tests[].expect", map, "!", "", "At least one of these."},
     {"tests[].expect.route", name, "", "", "The route that takes it."},
     {"tests[].expect.denied_by", name, "", "", "The rule that denies it, or default."},

@@ -17,6 +17,7 @@
 #include "model/balance.h"
 #include "model/match.h"
 #include "model/resilience.h"
+#include "model/token.h"
 
 namespace meshd::model {
 
@@ -146,6 +147,7 @@ struct PolicyRule {
   std::vector<RuleTarget> to;        // empty: every service
   std::vector<std::string> methods;  // empty: every
   std::vector<std::string> paths;    // patterns with * (in a segment) and ** (any segments); empty: every
+  TokenMatch token;                  // a bearer token that must be there
 };
 
 struct Policy {
@@ -179,7 +181,8 @@ struct Test {
   std::optional<std::string> route;                          // expected: the route's name
   std::optional<std::string> denied_by;                      // expected: the rule's name or "default"
   std::optional<std::string> allowed_by;                     // expected: the rule's name or "default"
-  Tags to;  // expected: each chosen destination has these tags
+  Tags to;           // expected: each chosen destination has these tags
+  TokenMatch token;  // that the caller shows
 };
 
 // The whole file.
@@ -190,6 +193,7 @@ struct Model {
   Defaults defaults;
   std::vector<Service> services;  // in file order, names are unique
   std::vector<Route> routes;      // in order: the first match wins
+  std::vector<Issuer> jwt;        // in file order, names are unique
   Policy policy;
   Telemetry telemetry;
   std::vector<Test> tests;

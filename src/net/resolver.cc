@@ -127,12 +127,12 @@ Task<Result<std::vector<SocketAddress>>> Resolver::resolve(std::string host, uin
   co_return result;
 }
 
-Result<HostPort> parse_host_port(std::string_view text) {
-  if (auto address = SocketAddress::parse(text)) return HostPort{address->ip(), address->port()};
+Result<NameAndPort> parse_host_port(std::string_view text) {
+  if (auto address = SocketAddress::parse(text)) return NameAndPort{address->ip(), address->port()};
   size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || colon == 0 || text.find(':') != colon)
     return fail(Errc::invalid_argument, Side::self, "not host:port");
-  HostPort out{std::string(text.substr(0, colon)), 0};
+  NameAndPort out{std::string(text.substr(0, colon)), 0};
   std::string_view digits = text.substr(colon + 1);
   auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out.port);
   if (error != std::errc() || end != digits.data() + digits.size() || digits.empty() || out.port == 0)

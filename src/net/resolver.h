@@ -35,10 +35,10 @@ class Resolver {
 };
 
 // "host:port" apart; the host may be a name, an IPv4 address or a bracketed IPv6 address.
-struct HostPort {
+struct NameAndPort {
   std::string host;
   uint16_t port = 0;
 };
-Result<HostPort> parse_host_port(std::string_view text);
+Result<NameAndPort> parse_host_port(std::string_view text);
 
 }  // namespace meshd

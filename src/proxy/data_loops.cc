@@ -64,6 +64,8 @@ struct DataLoops::Impl {
   Loop& control = Loop::current();
   std::vector<std::unique_ptr<Worker>> workers;
   SharedByLoops shared;
+  std::function<void(const std::string&)> keys_wanted;
+  TokenVerifiers tokens;
   SnapshotPtr snapshot;
   // The control thread's own look at who is who; a health check that is under way keeps it.
   struct Owners {
@@ -109,6 +111,11 @@ Outcome<std::unique_ptr<DataLoops>> DataLoops::start(NodeSettings settings, Node
   impl->access = std::move(access);
   auto loops = std::make_unique<DataLoops>(std::move(impl));
   Impl& i = *loops->impl_;
+  i.shared.want_keys = [&i, &control = i.control, alive = i.alive](const std::string& issuer) {
+    control.post([&i, alive, issuer] {
+      if (*alive && i.keys_wanted) i.keys_wanted(issuer);
+    });
+  };
   for (unsigned n = 0; n < i.settings.threads; ++n) {
     std::promise<Started> promise;
     std::future<Started> future = promise.get_future();
@@ -143,7 +150,10 @@ void DataLoops::swap(SnapshotPtr snapshot, std::function<void(std::vector<Listen
       resolve_owners(*i.snapshot, i.settings.name, i.settings.trust_domain));
   if (!i.refresh.armed()) i.refresh.start(kOwnersEvery);
   i.ask_all<std::vector<ListenProblem>>(
-      [snapshot = i.snapshot, owners = i.owners->table](DataPlane& p) { return p.swap(snapshot, owners); },
+      [snapshot = i.snapshot, owners = i.owners->table, tokens = i.tokens.of(*i.snapshot)](DataPlane& p) {
+        p.set_tokens(tokens);
+        return p.swap(snapshot, owners);
+      },
       [done = std::move(done)](std::vector<std::vector<ListenProblem>> answers) {
         // Every loop opens the same ports: one loop's problems are everybody's.
         done(answers.empty() ? std::vector<ListenProblem>() : std::move(answers.front()));
@@ -165,6 +175,10 @@ void DataLoops::set_tls(NodeTls tls) {
 
 void DataLoops::set_down(std::shared_ptr<const DownEndpoints> down) {
   for (auto& w : impl_->workers) w->loop->post([plane = w->plane, down] { plane->set_down(down); });
+}
+
+void DataLoops::on_keys_wanted(std::function<void(const std::string&)> wanted) {
+  impl_->keys_wanted = std::move(wanted);
 }
 
 const std::shared_ptr<RateBudgets>& DataLoops::budgets() const { return impl_->shared.budgets; }

@@ -81,6 +81,9 @@ class DataLoops {
   void set_tls(NodeTls tls);
   void set_down(std::shared_ptr<const DownEndpoints> down);
 
+  // Called on the control thread when a token names a key that its issuer, of this name, is not known to have.
+  void on_keys_wanted(std::function<void(const std::string& issuer)> wanted);
+
   // The budgets of rate limits, which all loops share.
   const std::shared_ptr<RateBudgets>& budgets() const;
 

@@ -73,6 +73,10 @@ DataPlane::DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls, Shar
                                    "Requests and connections that a rule in mode audit holds for, by called "
                                    "service, rule and what it would do.",
                                    {"service", "rule", "would"}})),
+      tokens_shown_(
+          registry_.counters({"meshd_tokens_total",
+                              "Bearer tokens looked at, by called service and result: valid, or why not.",
+                              {"service", "result"}})),
       mirrored_(registry_.counters(
           {"meshd_mirrored_total",
            "Copies of requests that routes mirror, by result: answered, failed, or dropped "

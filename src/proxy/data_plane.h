@@ -13,6 +13,7 @@
 #include "http/server_group.h"
 #include "loop/loop.h"
 #include "net/listener.h"
+#include "proxy/authenticate.h"
 #include "proxy/data_loops.h"
 #include "proxy/detect.h"
 #include "proxy/endpoint_state.h"
@@ -33,6 +34,8 @@ namespace meshd {
 
 // What all loops of a node share, besides what is sent to them.
 struct SharedByLoops {
+  // The keys of an issuer of tokens may be old; from any loop.
+  std::function<void(const std::string& issuer)> want_keys = [](const std::string&) {};
   std::shared_ptr<RateBudgets> budgets = std::make_shared<RateBudgets>();
   std::shared_ptr<Bulkheads> bulkheads = std::make_shared<Bulkheads>();
 };
@@ -52,6 +55,7 @@ class DataPlane final : TurnEnd {
   std::vector<ListenProblem> swap(SnapshotPtr snapshot, std::shared_ptr<const OwnerTable> owners);
   void set_owners(std::shared_ptr<const OwnerTable> owners);
   void set_tls(NodeTls tls);
+  void set_tokens(TokenVerifierPtr verifier) { tokens_.follow(std::move(verifier)); }
   void set_down(std::shared_ptr<const DownEndpoints> down) { states_.set_down(std::move(down)); }
   void set_shadow(ShadowOrderPtr order) {
     shadow_ = order ? std::make_unique<LoopShadow>(std::move(order), shadow_.get()) : nullptr;
@@ -69,6 +73,7 @@ class DataPlane final : TurnEnd {
   const SpiffeId& node_id() const { return node_id_; }
   const SnapshotRef& snapshot() const { return snapshot_; }
   FlowTable& flows() { return flows_; }
+  TokenDesk& tokens() { return tokens_; }
   LoopShadow* shadow() { return shadow_.get(); }  // null: there is none
   PeerTable& peers() { return peers_; }
   EndpointStates& states() { return states_; }
@@ -100,6 +105,9 @@ class DataPlane final : TurnEnd {
   void count_audit(std::string_view service, std::string_view rule, std::string_view would) {
     audited_.with({service, rule, would}).add();
   }
+  void count_token(std::string_view service, std::string_view result) {
+    tokens_shown_.with({service, result}).add();
+  }
   void count_retry(std::string_view service) { retries_.with({service}).add(); }
   void count_ejection(std::string_view service) { ejections_.with({service}).add(); }
   // A request was picked an endpoint among all, because too few are usable.
@@ -110,6 +118,8 @@ class DataPlane final : TurnEnd {
   void count_refused(std::string_view direction, const Error& why);
   void count_caller(IdentifiedBy by) { callers_.with({name_of(by)}).add(); }
   int64_t wall_ms() const;  // Unix time
+  // What certificates and tokens are judged by: it never goes back behind what is known to be past.
+  UnixSeconds unix_now() const { return tls_.server->settings().clock->unix_now(); }
 
  private:
   void turn_end() override;
@@ -136,6 +146,7 @@ class DataPlane final : TurnEnd {
   Family<Counter>& strangers_;
   Family<Counter>& retries_;
   Family<Counter>& audited_;
+  Family<Counter>& tokens_shown_;
   Family<Counter>& mirrored_;
   size_t mirrors_ = 0;
   Family<Counter>& ejections_;
@@ -148,6 +159,7 @@ class DataPlane final : TurnEnd {
   FastRandom random_;
   PeerTable peers_;
   SharedByLoops shared_;
+  TokenDesk tokens_{shared_.want_keys};
   EndpointStates states_;  // before the snapshot, whose sets look at them
   SnapshotRef snapshot_;
   std::unique_ptr<LoopShadow> shadow_;

@@ -9,6 +9,7 @@
 
 #include "http/message.h"
 #include "loop/loop.h"
+#include "proxy/authenticate.h"
 #include "proxy/balance.h"
 #include "proxy/endpoint_state.h"
 #include "proxy/loop_snapshot.h"
@@ -50,6 +51,7 @@ struct Exchange {
   std::string_view client_ip;  // outbound: where it connects from
   // decide
   const ServiceEntry* service = nullptr;
+  ShownToken token;              // by authenticate, before policy is asked
   Authorization policy;          // inbound, and outbound to endpoints outside the mesh
   Routing routing;               // outbound
   bool judged = false;           // policy has been asked

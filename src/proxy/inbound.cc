@@ -4,7 +4,7 @@
 //   1 accept     Inbound::serve    TLS 1.3 with a proven peer, HTTP/2
 //   2 identify   tls/verify_svid   the peer's certificate is the caller's identity
 //   3 tunnel     serve_tunnel      CONNECT: which service, which instance; opaque bytes are judged here
-//   4 authorize  snapshot/decide   each request, before anything reaches the application
+//   4 authorize  authenticate.cc, snapshot/decide   each request, before anything reaches the application
 //   5 send       upstreams.cc      a pooled connection to the program
 //   6 relay      exchange.cc       the response back
 //   7 record     record.cc         metrics and access log
@@ -276,14 +276,12 @@ Task<Result<Response>> InboundService::call(Request& request) {
 
   auto find_field = [&request](std::string_view name) { return request.head.find(name); };
   RequestFacts facts = facts_of(*x, FieldLookup(find_field), 0);
+  note_asked(*x);
+  if (!authenticate(*x, *x->service, facts)) co_return refuse_by_policy(std::move(x));
   x->policy = authorize(snapshot, *x->service, facts);
   x->judged = true;
   if (LoopShadow* shadow = plane_.shadow()) shadow->judged(*x, *x->service, facts);
-  note_asked(*x);
-  if (!x->policy.allowed()) {
-    std::string place = policy_text(snapshot, x->policy);
-    co_return refuse(std::move(x), {Errc::denied, Side::client, "denied by policy"}, std::move(place));
-  }
+  if (!x->policy.allowed()) co_return refuse_by_policy(std::move(x));
 
   // The request is allowed: from here on it may reach the application.
   note_flow(*x, *x->endpoint);

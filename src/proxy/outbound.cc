@@ -65,8 +65,9 @@ const char* why_of(Errc reason) {
 }
 
 // Endpoints outside the mesh have no inbound side that judges. Asked once, whatever is tried.
-bool allowed_outside(Exchange& x, const Endpoint& e, const RequestFacts& facts) {
+bool allowed_outside(Exchange& x, const Endpoint& e, RequestFacts& facts) {
   if (x.judged) return x.policy.allowed();
+  if (!authenticate(x, *x.routing.to->service, facts)) return false;
   x.policy = authorize(**x.snapshot, *x.routing.to->service, facts);
   if (LoopShadow* shadow = x.plane.shadow()) shadow->judged(x, *x.routing.to->service, facts);
   x.judged = true;
@@ -131,10 +132,7 @@ Task<Result<Response>> OutboundService::call(Request& request) {
     const Endpoint* e = tries.pick();
     if (e == nullptr && tries.may_wait()) e = co_await tries.wait();
     if (e == nullptr) break;
-    if (e->outside() && !allowed_outside(*x, *e, facts)) {
-      std::string place = policy_text(snapshot, x->policy);
-      co_return refuse(std::move(x), {Errc::denied, Side::client, "denied by policy"}, std::move(place));
-    }
+    if (e->outside() && !allowed_outside(*x, *e, facts)) co_return refuse_by_policy(std::move(x));
     tries.begin(*e);
     Service& pool = plane_.upstreams().pool(*e, from_, upstream_version(*e->service, request.head),
                                             connect_limit(snapshot));

@@ -106,6 +106,12 @@ void LoopShadow::judged(const Exchange& x, const ServiceEntry& of, const Request
   if (asked.to == nullptr)
     return differs(x, of, facts, {Difference::service, nullptr, nullptr, &of},
                    [&] { return std::pair("service " + of.name, std::string("no such service")); });
+  // The candidate may ask for tokens where nobody looked for one. It knows them by the issuers in force.
+  ShownToken shown;
+  if (!asked.to->issuers.empty() && !x.token.looked && x.request != nullptr) {
+    shown = x.plane.tokens().look(x.request->head, x.plane.unix_now(), x.plane.loop().now());
+    if (shown.token) asked.token = &shown.token->token;
+  }
   Authorization after = authorize(*order_->candidate, *asked.to, asked);
   Difference d = compare(x.policy, after);
   if (d == Difference::none) return;

@@ -21,10 +21,9 @@ struct Found {
   }
 };
 
-bool holds(const PolicyRule& rule, const RequestFacts& facts) {
+// All that the rule asks for but its token.
+bool holds_without_token(const PolicyRule& rule, const RequestFacts& facts) {
   if (rule.methods.empty() && rule.paths.empty()) return true;
-  // Opaque TCP shows no method and no path: what cannot be looked at is not allowed by them, and is denied by them.
-  if (!facts.is_http()) return rule.effect == Effect::deny;
   if (!rule.methods.empty() && std::ranges::find(rule.methods, facts.method) == rule.methods.end())
     return false;
   return rule.paths.empty() || std::ranges::any_of(rule.paths, [&](const std::string& p) {
@@ -32,9 +31,23 @@ bool holds(const PolicyRule& rule, const RequestFacts& facts) {
          });
 }
 
+enum class Holds : uint8_t { no, but_for_a_token, yes };
+
+Holds holds(const PolicyRule& rule, const RequestFacts& facts) {
+  // Opaque TCP shows no method, no path and no token: what cannot be looked at is not allowed by them, and is denied by
+  // them.
+  bool http_only = !rule.methods.empty() || !rule.paths.empty() || rule.token != nullptr;
+  if (http_only && !facts.is_http()) return rule.effect == Effect::deny ? Holds::yes : Holds::no;
+  if (!holds_without_token(rule, facts)) return Holds::no;
+  if (rule.token == nullptr) return Holds::yes;
+  if (facts.token == nullptr) return Holds::but_for_a_token;
+  return facts.token->matches(*rule.token) ? Holds::yes : Holds::no;
+}
+
 struct First {
   const PolicyRule* enforced = nullptr;
   const PolicyRule* audit = nullptr;
+  bool token_missing = false;  // of a rule that is enforced
   // What decides if audit rules were enforced too: the one that stands earlier in the file.
   const PolicyRule* either() const {
     if (!enforced || !audit) return enforced ? enforced : audit;
@@ -51,7 +64,11 @@ First first_that_holds(const Snapshot& snapshot, const Found& found, bool deny, 
   while (auto place_in_file = rules.next()) {
     const PolicyRule& rule = snapshot.rules[*place_in_file];
     const PolicyRule*& place = rule.mode == PolicyMode::audit ? first.audit : first.enforced;
-    if (!place && holds(rule, facts)) place = &rule;
+    if (place == nullptr) {
+      Holds h = holds(rule, facts);
+      if (h == Holds::yes) place = &rule;
+      first.token_missing |= h == Holds::but_for_a_token && rule.mode == PolicyMode::enforce;
+    }
     // An audit rule after the enforced one would not decide: nothing more to learn.
     if (first.enforced) return first;
   }
@@ -86,6 +103,7 @@ Authorization authorize(const Snapshot& snapshot, const ServiceEntry& to, const 
     out.verdict = snapshot.model.policy.default_effect;
     out.at = snapshot.model.policy.default_at;
   }
+  out.token_missing = !denied.enforced && !out.allowed() && allowed.token_missing;
   const PolicyRule* would = denied.either() ? denied.either() : allowed.either();
   if (would && would->mode == PolicyMode::audit) {
     out.audit_rule = would;

@@ -103,6 +103,56 @@ TEST_CASE("an audit rule decides nothing and says what it would have decided") {
   CHECK(b.audit_verdict == model::Effect::allow);
 }
 
+TEST_CASE("a rule with jwt holds only for a valid token of its issuer, with its claims") {
+  auto s = snapshot_of(
+      "services: { web: {}, api: {}, db: { protocol: tcp } }\n"
+      "jwt:\n"
+      "  corp: { issuer: https://login.test/, audiences: [edge] }\n"
+      "  partner: { issuer: https://partner.test/, audiences: [edge] }\n"
+      "policy: { rules: [\n"
+      "  { name: no-guests, deny: { to: [web, db], jwt: { issuer: corp, claims: { role: guest } } } },\n"
+      "  { name: admins, allow: { from: web, to: web, paths: [/admin/**], jwt: { issuer: corp, claims: { "
+      "role: admin "
+      "} } } },\n"
+      "  { name: anybody, allow: { from: web, to: [web, db], paths: [/free] } },\n"
+      "  { name: later, mode: audit, allow: { to: api, jwt: { issuer: partner } } }] }\n");
+  auto token = [](const char* issuer, const char* role) { return model::Token{{issuer}, {{"role", role}}}; };
+  auto judge = [&](Request r) { return authorize(*s, *s->service(r.host), r.facts(*s)); };
+  auto rule = [](const Authorization& a) { return a.rule ? a.rule->name : "default"; };
+  struct {
+    Request request;
+    const char* rule;
+    bool allowed, missing;
+  } const cases[] = {
+      {{.path = "/admin/x", .token = token("corp", "admin")}, "admins", true, false},
+      {{.path = "/admin/x"}, "default", false, true},
+      {{.path = "/admin/x", .token = token("corp", "user")}, "default", false, false},
+      {{.path = "/admin/x", .token = token("partner", "admin")}, "default", false, false},
+      {{.path = "/admin/x", .token = token("corp", "guest")}, "no-guests", false, false},
+      // Without the rest of the rule a token would not help.
+      {{.path = "/else"}, "default", false, false},
+      {{.from = "api", .path = "/admin/x"}, "default", false, false},
+      {{.path = "/free"}, "anybody", true, false},
+      {{.path = "/free", .token = token("corp", "guest")}, "no-guests", false, false},
+      {{.host = "api"}, "default", false, false},
+      // Opaque: what cannot be looked at is denied by what denies, and not allowed by what allows.
+      {{.method = "", .path = "", .host = "db"}, "no-guests", false, false},
+      {{.method = "", .path = "", .host = "web"}, "no-guests", false, false},
+  };
+  for (const auto& c : cases) {
+    INFO(c.request.from << " " << c.request.host << c.request.path);
+    auto a = judge(c.request);
+    CHECK(rule(a) == c.rule);
+    CHECK(a.allowed() == c.allowed);
+    CHECK(a.token_missing == c.missing);
+  }
+  CHECK(s->service("web")->issuers == std::vector<std::string>{"corp"});
+  CHECK(s->service("web")->tokens_judged);
+  CHECK(s->service("api")->issuers == std::vector<std::string>{"partner"});
+  CHECK_FALSE(s->service("api")->tokens_judged);
+  CHECK(judge({.host = "api", .token = token("partner", "x")}).audit_rule->name == "later");
+}
+
 TEST_CASE("path patterns match by segment") {
   struct {
     const char *pattern, *path;

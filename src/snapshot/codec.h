@@ -16,7 +16,7 @@
 namespace meshd {
 
 struct Object {
-  std::string kind;  // mesh, layout, node, service, route, rule
+  std::string kind;  // mesh, layout, node, service, route, rule, issuer
   std::string name;  // unique within the kind
   std::string json;  // one line
   friend bool operator==(const Object&, const Object&) = default;

@@ -119,6 +119,7 @@ class Compiler {
       out.order = static_cast<uint32_t>(s_->rules.size());
       out.methods = rule.methods;
       out.paths = rule.paths;
+      if (rule.token.wanted()) out.token = &rule.token;
       out.source = &rule;
       s_->rules.push_back(out);
       index(rule, out.order);
@@ -266,6 +267,11 @@ class Compiler {
 
   void index(const model::PolicyRule& rule, uint32_t order) {
     bool deny = rule.effect == model::Effect::deny;
+    if (rule.token.wanted() &&
+        std::ranges::find(s_->model.jwt, rule.token.issuer, &model::Issuer::name) == s_->model.jwt.end()) {
+      quarantine("rule", rule.name, "jwt has no issuer named " + rule.token.issuer, rule.token.issuer_at);
+      if (!deny) return;
+    }
     std::vector<uint32_t> targets;
     for (const model::RuleTarget& t : rule.to) {
       if (const ServiceEntry* e = s_->service(t.service)) {
@@ -286,8 +292,18 @@ class Compiler {
       if (!deny) return;
     }
     if (rule.from.empty()) callers.push_back(kAnyone);
+    if (rule.token.wanted())
+      for (const auto& e : s_->services)
+        if (rule.to.empty() || std::ranges::find(targets, e->index) != targets.end())
+          asks_for_token(rule, *e);
     for (uint32_t target : targets)
       for (PrincipalId caller : callers) s_->rule_table.add(target, caller, order, deny, rule.paths);
+  }
+
+  static void asks_for_token(const model::PolicyRule& rule, ServiceEntry& e) {
+    if (std::ranges::find(e.issuers, rule.token.issuer) == e.issuers.end())
+      e.issuers.push_back(rule.token.issuer);
+    e.tokens_judged |= rule.mode == model::PolicyMode::enforce;
   }
 
   bool known(const model::Principal& p) const {

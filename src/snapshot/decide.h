@@ -49,9 +49,10 @@ struct RequestFacts {
   std::string_view query;  // as sent, without `?`
   std::string_view host;
   FieldLookup headers;
-  std::string_view server_name;  // that the client's TLS asks for
-  std::string_view source;       // the address that the caller connects from
-  uint64_t random = 0;           // uniform; chooses the arm of a split
+  std::string_view server_name;         // that the client's TLS asks for
+  std::string_view source;              // the address that the caller connects from
+  const model::Token* token = nullptr;  // that was verified; null: none was shown
+  uint64_t random = 0;                  // uniform; chooses the arm of a split
   bool is_http() const { return !method.empty(); }
 };
 
@@ -63,9 +64,10 @@ struct Authorization {
   SourcePos at;                            // of the rule or of the default
   const PolicyRule* audit_rule = nullptr;  // an audit rule that would have decided, were it enforced
   model::Effect audit_verdict = model::Effect::deny;  // what it would have said; only with audit_rule
+  bool token_missing = false;  // denied, and with a token a rule might allow it; there was none
   bool allowed() const { return verdict == model::Effect::allow; }
 };
-// Deny rules, then allow rules, then the default. Rules that look at methods or paths cannot allow opaque TCP
+// Deny rules, then allow rules, then the default. Rules that look at methods, paths or tokens cannot allow opaque TCP
 // and do deny it.
 Authorization authorize(const Snapshot& snapshot, const ServiceEntry& to, const RequestFacts& facts);
 

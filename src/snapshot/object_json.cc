@@ -90,6 +90,27 @@ Health read_health(const Json& j, In& parent) {
   return h;
 }
 
+Json write_token_match(const model::TokenMatch& t, SourcePos base) {
+  Out o(base);
+  o.place("at", t.at);
+  o.text("issuer", t.issuer);
+  o.place("issuer_at", t.issuer_at);
+  o.words("claims", t.claims);
+  return o.done();
+}
+
+model::TokenMatch read_token_match(const Json& j, In& parent) {
+  In in(j, parent.error(), parent.base());
+  model::TokenMatch t;
+  t.at = in.place("at");
+  // A rule that asks for a token asks for it wherever it stands.
+  if (!t.wanted()) t.at = {1, 1};
+  t.issuer = in.text("issuer");
+  t.issuer_at = in.place("issuer_at");
+  t.claims = in.words("claims");
+  return t;
+}
+
 }  // namespace
 
 Json write_service(const Service& s) {
@@ -190,6 +211,7 @@ Json write_rule(const model::PolicyRule& r) {
   });
   o.texts("methods", r.methods);
   o.texts("paths", r.paths);
+  if (r.token.wanted()) o.value("jwt", write_token_match(r.token, r.at));
   return o.done();
 }
 
@@ -211,7 +233,30 @@ model::PolicyRule read_rule(const Json& j, SourcePos at, ReadError& error) {
   });
   r.methods = in.texts("methods");
   r.paths = in.texts("paths");
+  if (in.has("jwt")) r.token = read_token_match(in.take("jwt"), in);
   return r;
+}
+
+// Where the keys come from is the server's affair.
+Json write_issuer(const model::Issuer& i) {
+  Out o(i.at);
+  o.text("name", i.name);
+  o.text("issuer", i.issuer);
+  o.texts("audiences", i.audiences);
+  o.text("keys", i.key_set);
+  return o.done();
+}
+
+model::Issuer read_issuer(const Json& j, SourcePos at, ReadError& error) {
+  In in(j, error, at);
+  model::Issuer i;
+  i.at = at;
+  i.name = in.text("name");
+  i.issuer = in.text("issuer");
+  if (i.issuer.empty()) in.wrong("issuer");
+  i.audiences = in.texts("audiences");
+  i.key_set = in.text("keys");
+  return i;
 }
 
 Json write_mesh(const Model& m) {

@@ -191,6 +191,8 @@ Json write_route(const model::Route& route);
 model::Route read_route(const Json& j, SourcePos at, ReadError& error);
 Json write_rule(const model::PolicyRule& rule);
 model::PolicyRule read_rule(const Json& j, SourcePos at, ReadError& error);
+Json write_issuer(const model::Issuer& issuer);
+model::Issuer read_issuer(const Json& j, SourcePos at, ReadError& error);
 Json write_mesh(const model::Model& model);
 void read_mesh(const Json& j, model::Model& model, ReadError& error);
 Json write_node(const NodeInfo& node);

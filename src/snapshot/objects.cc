@@ -86,6 +86,7 @@ std::vector<Object> to_objects(const model::Model& m, const std::vector<NodeInfo
   JsonObject layout{{"services", layout_of(m.services)},
                     {"routes", layout_of(m.routes)},
                     {"rules", layout_of(m.policy.rules)}};
+  if (!m.jwt.empty()) layout["issuers"] = layout_of(m.jwt);
   if (m.policy.default_at.line) layout["policy_default"] = place(m.policy.default_at);
   if (m.telemetry.access_log.at.line) layout["access_log"] = place(m.telemetry.access_log.at);
   add("layout", "layout", Json(std::move(layout)));
@@ -93,6 +94,7 @@ std::vector<Object> to_objects(const model::Model& m, const std::vector<NodeInfo
   for (const auto& s : m.services) add("service", s.name, write_service(s));
   for (const auto& r : m.routes) add("route", r.name, write_route(r));
   for (const auto& r : m.policy.rules) add("rule", r.name, write_rule(r));
+  for (const auto& i : m.jwt) add("issuer", i.name, write_issuer(i));
   std::ranges::sort(out, [](const Object& a, const Object& b) { return key(a) < key(b); });
   return out;
 }
@@ -104,7 +106,7 @@ Outcome<Desired> from_objects(const std::vector<Object>& objects) {
       return fail(Errc::invalid_argument, "two objects of kind " + o.kind + " are named " + o.name);
   for (const auto& [kind, list] : kinds)
     if (kind != "mesh" && kind != "layout" && kind != "node" && kind != "service" && kind != "route" &&
-        kind != "rule")
+        kind != "rule" && kind != "issuer")
       return fail(Errc::invalid_argument,
                   "objects of kind " + std::string(kind) + " are unknown to this version");
 
@@ -118,12 +120,13 @@ Outcome<Desired> from_objects(const std::vector<Object>& objects) {
 
   auto layout = read_one(kinds, "layout");
   if (!layout) return fail(layout.error());
-  std::vector<Placed> services, routes, rules;
+  std::vector<Placed> services, routes, rules, issuers;
   {
     In in(*layout, error);
     services = read_layout(in, "services");
     routes = read_layout(in, "routes");
     rules = read_layout(in, "rules");
+    issuers = read_layout(in, "issuers");
     m.policy.default_at = in.place("policy_default");
     m.telemetry.access_log.at = in.place("access_log");
   }
@@ -152,6 +155,11 @@ Outcome<Desired> from_objects(const std::vector<Object>& objects) {
                          [&](const Json& j, SourcePos at, ReadError& e) {
                            return keep(m.policy.rules, read_rule(j, at, e));
                          });
+      !r)
+    return fail(r.error());
+  if (auto r = read_kind(
+          kinds, "issuer", issuers,
+          [&](const Json& j, SourcePos at, ReadError& e) { return keep(m.jwt, read_issuer(j, at, e)); });
       !r)
     return fail(r.error());
   return out;

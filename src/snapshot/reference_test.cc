@@ -65,7 +65,12 @@ bool rule_holds(const model::PolicyRule& r, const Request& q) {
   }
   if (!caller) return false;
   bool http = !q.method.empty();
-  if (!http && !(r.methods.empty() && r.paths.empty())) return deny;
+  if (!http && !(r.methods.empty() && r.paths.empty() && !r.token.wanted())) return deny;
+  if (r.token.wanted()) {
+    if (!q.token || std::ranges::count(q.token->issuers, r.token.issuer) == 0) return false;
+    for (const auto& claim : r.token.claims)
+      if (std::ranges::count(q.token->claims, std::pair<std::string, std::string>(claim)) == 0) return false;
+  }
   if (!r.methods.empty() && std::ranges::find(r.methods, q.method) == r.methods.end()) return false;
   if (r.paths.empty()) return true;
   for (const auto& p : r.paths)
@@ -252,6 +257,7 @@ struct Maker {
       r.match = match(sharing);
       m.routes.push_back(r);
     }
+    for (const char* name : {"i", "j"}) m.jwt.push_back({.name = name, .issuer = name});
     m.policy.default_effect = chance(70) ? Effect::deny : Effect::allow;
     for (uint32_t n = random.below(14); n--;) {
       model::PolicyRule r;
@@ -266,6 +272,11 @@ struct Maker {
       }
       for (uint32_t k = random.below(3); k--;) r.to.push_back({one_of({"a", "b", "c"}), {}});
       if (chance(30)) r.methods = some(2, [&] { return method(); });
+      if (chance(25)) {
+        r.token.at = {1, 1};
+        r.token.issuer = one_of({"i", "j"});
+        if (chance(60)) r.token.claims[one_of({"c", "d"})] = one_of({"1", "2"});
+      }
       if (chance(50)) r.paths = some(2, [&] { return path(chance(50) ? "**" : "x*"); });
       m.policy.rules.push_back(r);
     }
@@ -322,6 +333,12 @@ struct Maker {
     if (chance(20)) q.headers["k"] = one_of({"1", ""});
     if (chance(20)) q.headers["content-type"] = "application/grpc";
     if (q.method.empty() && chance(60)) q.server_name = host();
+    if (!q.method.empty() && chance(50)) {
+      q.token = model::Token{{one_of({"i", "j"})}, {{"c", one_of({"1", "2"})}}};
+      if (chance(30)) q.token->issuers = {"i", "j"};
+      if (chance(50)) q.token->claims.emplace_back("c", "3");
+      if (chance(50)) q.token->claims.emplace_back("d", "1");
+    }
     for (uint32_t n = random.below(3); n--;)
       q.query += (q.query.empty() ? "" : "&") + one_of({"p", "q", "r"}) + "=" +
                  one_of({"1", "%31", "2", "1%32", "", "x%2f"});

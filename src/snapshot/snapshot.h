@@ -96,6 +96,7 @@ struct PolicyRule {
   uint32_t order = 0;  // place in the file
   std::vector<std::string> methods;
   std::vector<std::string> paths;
+  const model::TokenMatch* token = nullptr;   // null: none is asked for
   const model::PolicyRule* source = nullptr;  // as written
 };
 
@@ -113,6 +114,9 @@ struct ServiceEntry {
   std::vector<Endpoint> endpoints;  // all, also quarantined ones
   std::vector<Route> routes;        // in order; never empty: without routes of its own one that takes all
   RouteTable route_table;
+  std::vector<std::string>
+      issuers;                 // of the tokens that rules about it ask for; empty: nobody looks at tokens
+  bool tokens_judged = false;  // one of these rules is enforced: a token that is not good is refused
   SourcePos at;
   Carries carries() const {
     switch (protocol) {

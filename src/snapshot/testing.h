@@ -2,6 +2,7 @@
 // testing.h: for tests only: a snapshot from YAML, and facts from a few words.
 #pragma once
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -40,6 +41,7 @@ struct Request {
   std::map<std::string, std::string, std::less<>> headers = {};
   uint64_t random = 0;
   std::string query = {}, server_name = {};
+  std::optional<model::Token> token = {};
 
   std::optional<std::string_view> operator()(std::string_view name) const {
     auto it = headers.find(name);
@@ -61,6 +63,7 @@ struct Request {
     f.host = host;
     f.headers = FieldLookup(*this);
     f.random = random;
+    f.token = token ? &*token : nullptr;
     return f;
   }
 };

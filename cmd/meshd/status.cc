@@ -47,6 +47,18 @@ void certificate_rows(const Json& s, Rows& rows) {
   }
 }
 
+void token_key_rows(const Json& s, Rows& rows) {
+  std::string heading = "token keys";
+  for (const Json& k : list_of(member(s, "control"), "token_keys")) {
+    std::string line = text_of(k, "name") + ": ";
+    line += text_of(k, "fetched").empty() ? "none yet"
+                                          : std::to_string(int_of(k, "keys")) + ", seen " +
+                                                since(k, "fetched") + " ago at " + text_of(k, "source");
+    if (std::string error = text_of(k, "error"); !error.empty()) line += "; now " + error;
+    rows.push_back({std::exchange(heading, ""), line});
+  }
+}
+
 void peer_rows(const Json& s, Rows& rows) {
   std::string heading = "peers";
   for (const Json& p : list_of(s, "peers")) {
@@ -101,6 +113,7 @@ std::string as_text(const Json& s) {
     rows.push_back({"went back", "from revision " + std::to_string(int_of(back, "revision")) + " " +
                                      since(back, "time") + " ago: " + text_of(back, "why")});
   certificate_rows(s, rows);
+  token_key_rows(s, rows);
   rows.push_back({"alone", "can serve without the server for " + ago(int_of(s, "alone_seconds"))});
   peer_rows(s, rows);
   workload_rows(s, rows);

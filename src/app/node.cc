@@ -162,6 +162,9 @@ void Node::make_agent() {
       .collect = [this](std::function<void(FlowBatch)> done) { loops_->collect_flows(std::move(done)); },
       .connected = [this] { return agent_->state().connected; },
       .say = [this](const Json& line) { agent_->say(line); }});
+  loops_->on_keys_wanted([this](const std::string& issuer) {
+    agent_->say(Json(JsonObject{{"type", json("answer")}, {"what", json("keys")}, {"issuer", json(issuer)}}));
+  });
   status_ = std::make_unique<NodeStatus>(parts_for_status());
 }
 

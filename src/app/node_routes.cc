@@ -18,11 +18,12 @@
 namespace meshd {
 namespace {
 
-Task<Result<Response>> show_checks(const NodeParts& node, DataLoops& loops) {
+Task<Result<Response>> show_checks(const NodeParts& node, DataLoops& loops, const ControlServer* server) {
   CheckList checks = node_checks(node);
   Task<CheckList> asked = peer_checks(node);
   checks.append(co_await asked);
   checks.append(loops.host_checks());
+  if (server != nullptr) checks.append(server->checks());
   JsonObject out;
   out["apiVersion"] = json(kApiVersion);
   out["kind"] = json("CheckList");
@@ -88,7 +89,8 @@ Task<Result<Response>> reopen(Node& node) {
 void Node::add_routes() {
   router_.add("GET", "/v1/status",
               [this](ApiCall&) { return show_status(*status_, *loops_, server_.get()); });
-  router_.add("GET", "/v1/checks", [this](ApiCall&) { return show_checks(status_->parts(), *loops_); });
+  router_.add("GET", "/v1/checks",
+              [this](ApiCall&) { return show_checks(status_->parts(), *loops_, server_.get()); });
   router_.add("GET", "/v1/get/{}", [this](ApiCall& call) { return show_list(*status_, call.parts.at(0)); });
   router_.add("POST", "/v1/explain", [this](ApiCall& call) {
     return show_explanation(*live_, *health_, *loops_, file_.node, call.request);

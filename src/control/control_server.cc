@@ -37,6 +37,11 @@ Outcome<> ControlServer::open() {
 
   publisher_ = std::make_unique<Publisher>(*store_, *registry_, Publisher::Settings{domain, file_.config});
   distributor_ = std::make_unique<Distributor>(*registry_, clock_);
+  keys_ = std::make_unique<KeyDesk>(*store_, clock_, [this] { publisher_->nodes_changed(); });
+  publisher_->complete = [this](model::Model& model) { keys_->fill(model); };
+  distributor_->on_answer([this](const std::string&, const Json& line) {
+    if (text_of(line, "what") == "keys") keys_->want(text_of(line, "issuer"));
+  });
   shadow_ = std::make_unique<ShadowDesk>(
       ShadowDesk::Parts{*store_, *registry_, *publisher_, *distributor_, clock_});
   flows_ = std::make_unique<FlowDesk>(FlowDesk::Parts{*store_, *registry_, *distributor_, clock_});
@@ -206,6 +211,7 @@ void ControlServer::tick() {
   timer_.start(kControlTick);
   ++ticks_;
   watch_->check();
+  keys_->tick();
   distributor_->tick();
   canaries_->tick();
   confirm_->tick();
@@ -282,6 +288,7 @@ Json ControlServer::status_json() const {
   j["config"] = json(file_.config);
   j["config_problem"] = json(watch_->problem());
   j["unconfirmed"] = confirm_->json();
+  j["token_keys"] = keys_->status_json();
   j["nodes"] = Json(std::move(nodes));
   j["ca"] = Json(std::move(authority));
   return Json(std::move(j));

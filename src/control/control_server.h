@@ -17,6 +17,7 @@
 #include "control/control_port.h"
 #include "control/distribute.h"
 #include "control/flow_desk.h"
+#include "control/key_desk.h"
 #include "control/publish.h"
 #include "control/server_api.h"
 #include "control/server_identity.h"
@@ -64,6 +65,9 @@ class ControlServer {
   // For the node's status: where it listens, revision, file, nodes, authority.
   Json status_json() const;
 
+  // What stands in the way of the server's part.
+  CheckList checks() const { return keys_->checks(); }
+
   // Connections that were refused before a handshake: too many at once.
   uint64_t refused() const { return refused_; }
   const SocketAddress& control() const { return listener_->local(); }
@@ -92,6 +96,7 @@ class ControlServer {
   std::unique_ptr<Authority> authority_;
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<Publisher> publisher_;
+  std::unique_ptr<KeyDesk> keys_;
   std::unique_ptr<Distributor> distributor_;
   std::unique_ptr<ServerIdentity> identity_;
   std::unique_ptr<TrustDesk> trust_;

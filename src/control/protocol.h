@@ -18,7 +18,8 @@
 //     {"type":"ack","revision": R}   {"type":"nack","revision": R,"error"}
 //     {"type":"trusted","number": N,"under": pin}     the trust document it has; the root above all its certificates
 //     {"type":"health","down": {"<endpoint id, 16 hex digits>": "reason"}}     of its own instances; on each change
-//     {"type":"answer","what","n", …}                                          to an ask, and flows by themselves (shadow_node.h, flow_node.h)
+//     {"type":"answer","what","n", …}                                          to an ask, and flows and keys by themselves (shadow_node.h, flow_node.h)
+//     {"type":"answer","what": "keys","issuer": NAME}  a token names a key that this issuer is not known to have (key_desk.h)
 //     {"type":"status", …}                                                     each heartbeat: the node's status JSON
 //     {"type":"arms","epoch": E,"arms": [{"route","arm","requests","failures","steps"}]}   each second while watched:
 //       sums since the node's process began, which `epoch` names (control/figures.h)

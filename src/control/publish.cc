@@ -181,6 +181,7 @@ Outcome<> Publisher::load() {
 
 void Publisher::remake() {
   if (!model_) return;
+  if (complete) complete(*model_);
   ContentPtr next = make_content(*model_, registry_.infos(), revision_);
   if (content_ && next->sha256 == content_->sha256) return;
   content_ = std::move(next);

@@ -64,7 +64,7 @@ class Publisher {
   // those of the store and the file; then neither has changed.
   Outcome<Published> publish(const Change& change);
 
-  // The registry's list of nodes is not what it was.
+  // The registry's list of nodes, or what `complete` writes, is not what it was.
   void nodes_changed() { remake(); }
 
   // What is in force; all empty before the first revision.
@@ -76,6 +76,8 @@ class Publisher {
 
   // Whether a change may be made now; unset: always. Errors: why not.
   std::function<Outcome<>()> may_change;
+  // Writes what is known besides the file into the model that is about to be in force; unset: nothing.
+  std::function<void(model::Model&)> complete;
   // Called with each new content, and by load().
   std::function<void(const ContentPtr&)> on_content;
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tls/context_impl.h"
+#include "tls/pem.h"
 #include "tls/svid_check.h"
 
 namespace meshd {
@@ -19,6 +20,17 @@ constexpr uint16_t kGroups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_X25519, MBEDTLS_SSL_I
                                 MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1, MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
 constexpr uint16_t kSignatures[] = {MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
                                     MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384, MBEDTLS_TLS1_3_SIG_NONE};
+
+// What servers of the world sign with besides (RFC 8446 4.2.3), in their chains also by PKCS #1 v1.5.
+constexpr uint16_t kWorldSignatures[] = {MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
+                                         MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
+                                         MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
+                                         MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
+                                         MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
+                                         MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
+                                         MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,
+                                         MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
+                                         MBEDTLS_TLS1_3_SIG_NONE};
 
 // The client named a workload: answer as that one if it lives here, else as the default. A client that meant another
 // finds out by the id in the certificate.
@@ -46,8 +58,9 @@ int refuse_expired(mbedtls_ssl_context* ssl) {
 }
 
 const char* problem_of(const TlsSettings& s, bool server) {
-  bool pin = s.check == PeerCheck::pin;
-  if (server && pin) return "a server cannot check by pin";
+  bool pin = s.check == PeerCheck::pin, name = s.check == PeerCheck::name;
+  if (server && (pin || name)) return "a server cannot check by pin or by name";
+  if (name) return s.identities.empty() ? nullptr : "a client outside the mesh shows no identity";
   if (!server && s.check == PeerCheck::svid_if_given)
     return "a client always checks the server's certificate";
   if (pin ? (s.pin.empty() || !valid_trust_domain(s.trust_domain)) : !s.bundle.has_value())
@@ -76,15 +89,16 @@ bool fill(mbedtls_ssl_config& conf, TlsContext::Impl& impl) {
   mbedtls_ssl_conf_max_tls_version(&conf, MBEDTLS_SSL_VERSION_TLS1_3);
   mbedtls_ssl_conf_ciphersuites(&conf, kCipherSuites);
   mbedtls_ssl_conf_groups(&conf, kGroups);
-  mbedtls_ssl_conf_sig_algs(&conf, kSignatures);
+  bool world = s.check == PeerCheck::name;
+  mbedtls_ssl_conf_sig_algs(&conf, world ? kWorldSignatures : kSignatures);
   // Resumption would let a session outlive a change of certificates; connections are kept and shared instead.
   mbedtls_ssl_conf_tls13_key_exchange_modes(&conf, MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL);
   mbedtls_ssl_conf_session_tickets(&conf, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
 
   // Optional means: the peer may show none. What is shown is always checked, by the stream's callback.
-  bool required = s.check == PeerCheck::svid;
+  bool required = s.check == PeerCheck::svid || world;
   mbedtls_ssl_conf_authmode(&conf, required ? MBEDTLS_SSL_VERIFY_REQUIRED : MBEDTLS_SSL_VERIFY_OPTIONAL);
-  mbedtls_ssl_conf_cert_profile(&conf, &SvidCheck::profile());
+  mbedtls_ssl_conf_cert_profile(&conf, world ? &mbedtls_x509_crt_profile_default : &SvidCheck::profile());
   mbedtls_ssl_conf_ca_chain(&conf, impl.roots.shared(), nullptr);
   if (impl.server) {
     mbedtls_ssl_conf_sni(&conf, pick_by_name, nullptr);
@@ -103,6 +117,14 @@ Result<std::shared_ptr<const TlsContext>> make(TlsSettings settings, bool server
   if (s.bundle)
     for (const Certificate& root : s.bundle->roots())
       if (!impl->roots.push(root.der())) return bad("a root certificate cannot be used");
+  if (s.check == PeerCheck::name) {
+    auto blocks = parse_pem(s.roots);
+    if (!blocks) return fail(blocks.error());
+    // Some authorities have keys that we cannot use: those prove nothing to us.
+    for (const PemBlock& block : *blocks)
+      if (block.label == "CERTIFICATE") (void)impl->roots.push(block.der);
+    if (impl->roots.empty) return bad("there is no root certificate that can be used");
+  }
   for (const std::string& name : s.alpn) impl->alpn.push_back(name.c_str());
   impl->alpn.push_back(nullptr);
   for (const Identity& identity : s.identities) {

@@ -32,14 +32,17 @@ enum class PeerCheck : uint8_t {
   svid,           // an SVID that verify_svid accepts
   svid_if_given,  // servers, for nodes that join: none, or one that verify_svid accepts
   pin,  // clients that join: a chain that contains the pinned root and that verify_svid accepts under it
+  name,  // clients of servers outside the mesh: a chain under one of `roots` for the host that is asked for (RFC 9525)
 };
 
 struct TlsSettings {
-  std::vector<Identity> identities;   // the first is the default; only a client with `pin` may have none
-  std::optional<TrustBundle> bundle;  // unless `check` is pin
+  std::vector<Identity>
+      identities;  // the first is the default; only a client with `pin` or `name` may have none
+  std::optional<TrustBundle> bundle;  // unless `check` is pin or name
   PeerCheck check = PeerCheck::svid;
-  std::string pin;                         // for PeerCheck::pin: "sha256:<hex>"
-  std::string trust_domain;                // for PeerCheck::pin
+  std::string pin;           // for PeerCheck::pin: "sha256:<hex>"
+  std::string trust_domain;  // for PeerCheck::pin
+  std::string roots;  // for PeerCheck::name: PEM, such as the system's; what cannot be read is left out
   std::shared_ptr<const DenyList> denied;  // what was revoked; null: nothing
   std::vector<std::string> alpn;           // in order of preference; none: no ALPN
   const Clock* clock = &Clock::system();   // outlives the context

@@ -81,16 +81,34 @@ Result<> set_up(TlsStream::Impl& i, Setup setup) {
   mbedtls_ssl_set_user_data_p(&i.ssl, &i.notes);
   mbedtls_ssl_set_bio(&i.ssl, &i, TlsStream::Impl::push, TlsStream::Impl::pull, nullptr);
   if (!context.server) {
-    // Sets the server name that is sent; null says that we mean to send none. The name in the certificate is our
-    // check's affair either way (svid_check.h clears the flag).
+    // Sets the server name that is sent; null says that we mean to send none. The name in the certificate is the
+    // library's affair for servers of the world, else our check's (svid_check.h clears the flag).
+    if (s.check == PeerCheck::name && setup.sni.empty())
+      return fail(Errc::invalid_argument, Side::self, "a server of the world is asked for by its name");
     status = mbedtls_ssl_set_hostname(&i.ssl, setup.sni.empty() ? nullptr : setup.sni.c_str());
     if (status != 0) return fail(Errc::invalid_argument, Side::self, "the TLS server name is too long");
     i.notes.sni = std::move(setup.sni);
   }
+  if (s.check == PeerCheck::name) return {};
   bool pin = s.check == PeerCheck::pin;
   i.check.emplace(pin ? s.trust_domain : s.bundle->trust_domain(), std::move(setup.expect));
   mbedtls_ssl_set_verify(&i.ssl, pin ? check_by_pin : check_svid, &i);
   return {};
+}
+
+// Why a server of the world is not who was asked for.
+Error world_problem(const TlsStream::Impl& i) {
+  uint32_t found = mbedtls_ssl_get_verify_result(&i.ssl);
+  auto has = [found](uint32_t flags) { return found != UINT32_MAX && (found & flags) != 0; };
+  if (has(MBEDTLS_X509_BADCERT_CN_MISMATCH))
+    return {Errc::identity, i.side, "the server's certificate is for another name"};
+  if (has(MBEDTLS_X509_BADCERT_EXPIRED))
+    return {Errc::identity, i.side, "the server's certificate has expired"};
+  if (has(MBEDTLS_X509_BADCERT_FUTURE))
+    return {Errc::identity, i.side, "the server's certificate is not valid yet"};
+  if (has(MBEDTLS_X509_BADCERT_NOT_TRUSTED))
+    return {Errc::identity, i.side, "the server's certificate is of no authority that we trust"};
+  return {Errc::identity, i.side, "the server's certificate is not acceptable"};
 }
 
 // Whom did the finished handshake find? The library has refused what the checks refused; this refuses whatever could
@@ -100,6 +118,12 @@ Result<> settle_peer(TlsStream::Impl& i) {
   if (s.check == PeerCheck::pin) {
     if (i.pin_problem) return fail(*i.pin_problem);
     if (!i.peer_id) return fail(Errc::identity, i.side, "the peer shows no certificate");
+    return {};
+  }
+  if (s.check == PeerCheck::name) {
+    // The library has judged chain, times, use and name, and refuses without a certificate.
+    if (mbedtls_ssl_get_peer_cert(&i.ssl) == nullptr || mbedtls_ssl_get_verify_result(&i.ssl) != 0)
+      return fail(world_problem(i));
     return {};
   }
   if (mbedtls_ssl_get_peer_cert(&i.ssl) == nullptr) {
@@ -117,6 +141,8 @@ Error cause_of(const TlsStream::Impl& i, int status) {
   if (i.pin_problem) return *i.pin_problem;
   if (i.notes.expired) return {Errc::identity, Side::self, "our own certificate has expired"};
   if (i.check && i.check->refused()) return i.check->result().error();
+  if (i.context->settings().check == PeerCheck::name && status == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED)
+    return world_problem(i);
   return i.error_of(status);
 }
 

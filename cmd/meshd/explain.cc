@@ -117,6 +117,8 @@ std::string text(const Json& e) {
            std::to_string(int_of(arm, "weight")) + " (" + text_of(arm, "at") + ")" +
            (flag_of(arm, "sticky") ? ", by its key" : "") + "\n";
     add_policy(member(arm, "policy"), "    ", out);
+    if (std::string asks = text_of(arm, "authorizer"); !asks.empty())
+      out += "    what policy allows is asked of " + asks + "\n";
     if (std::string id = text_of(arm, "identity"); !id.empty()) out += "    expects " + id + "\n";
     add_balance(member(arm, "balance"), out);
     for (const Json& c : list_of(arm, "candidates"))

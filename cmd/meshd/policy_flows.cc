@@ -2,6 +2,8 @@
 // policy_flows.cc: `meshd policy learn|simulate`: recorded flows to a policy, and a policy to what it would break.
 #include "meshd/policy_flows.h"
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "control/file_tests.h"
 #include "control/learn.h"
@@ -46,6 +48,9 @@ int learn_policy(Globals& globals, const std::string& since) {
   std::string text = "# Learned from " + std::to_string(flows->size()) + " flows of the last " + since +
                      ".\n" + learned_policy((*in_force)->model.mesh.trust_domain, *flows);
   if (int printed = print(text); printed != kOk) return printed;
+  if (std::ranges::any_of((*in_force)->rules, [](const PolicyRule& r) { return r.token != nullptr; }))
+    say("the policy in force asks for tokens, which flows do not keep: what is learned asks for none. Add "
+        "its rules with jwt");
   say("put it in the place of the file's policy, and try it: meshd policy simulate FILE --since " + since);
   return kOk;
 }

@@ -221,6 +221,8 @@ class Explanation {
             ((static_cast<unsigned __int128>(before) << 64) + r.weight_total - 1) / r.weight_total);
         if (!fixed || &d == chosen) o["policy"] = policy(decide(s_, facts).policy);
         o["identity"] = json(d.service->spiffe_id);
+        if (const model::Authorizer* a = d.service->authorizer)
+          o["authorizer"] = json(a->url + " (" + place(s_, a->at) + ")");
       }
       before += d.weight;
       if (d.service != nullptr) {

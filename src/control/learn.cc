@@ -117,7 +117,9 @@ std::vector<BrokenFlow> broken_by(const Snapshot& candidate, const std::vector<S
     facts.method = f.method;
     if (facts.is_http()) facts.path = f.example;
     Authorization a = authorize(candidate, *to, facts);
-    if (!a.allowed()) out.push_back({&f, policy_words(candidate, a, Difference::none)});
+    // What tokens were shown is not kept with flows.
+    const char* token = a.token_missing ? "; with a token a rule might allow it" : "";
+    if (!a.allowed()) out.push_back({&f, policy_words(candidate, a, Difference::none) + token});
   }
   return out;
 }

@@ -6,6 +6,7 @@
 
 #include "model/access_check.h"
 #include "model/bind_actions.h"
+#include "model/bind_authorizer.h"
 #include "model/bind_balance.h"
 #include "model/bind_match.h"
 #include "model/bind_resilience.h"
@@ -187,6 +188,7 @@ class Binder {
     Reader r = top.below("policy");
     out.default_effect = r.text("default") == "allow" ? Effect::allow : Effect::deny;
     out.default_at = r.has("default") ? r.at("default") : top.at("policy");
+    out.authorizer = bind_authorizer(r, findings_);
     const YamlNode* rules = r.find("rules");
     if (!rules) return;
     for (const YamlNode& item : rules->items)

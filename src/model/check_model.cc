@@ -127,6 +127,17 @@ class ModelCheck {
   }
 
   void policy() {
+    if (const auto& a = model_.policy.authorizer)
+      for (const RuleTarget& t : a->to) {
+        const Service* s = service(t.service, t.at);
+        if (s == nullptr) continue;
+        if (s->protocol == Protocol::tcp)
+          findings_.error(md::malformed, t.at, length(t.service),
+                          "requests of " + s->name + " cannot be judged by an authorizer: it is opaque tcp");
+        if (std::ranges::any_of(s->instances, [](const Instance& i) { return i.node.empty(); }))
+          findings_.error(md::malformed, t.at, length(t.service),
+                          s->name + " has an instance outside the mesh, where no node asks the authorizer");
+      }
     std::unordered_map<std::string_view, SourcePos> names;
     for (const PolicyRule& r : model_.policy.rules) {
       unique(r.name, r.at, names, "rule");

@@ -307,6 +307,23 @@ constexpr Key kKeys[] = {
 
     {"policy", map, "", "", "Who may call whom: deny rules first, then allow rules, then the default."},
     {"policy.default", choice, "deny", "deny|allow", "For requests that no rule decides."},
+    {"policy.authorizer", map, "", "",
+     "A program that is asked about each request that the rules allow, on the called node, before anything "
+     "reaches "
+     "the service's program: GET with x-meshd-client-id, x-meshd-service, x-forwarded-method, -host, -uri. "
+     "2xx allows; "
+     "401 and 403 are handed to the caller; anything else is a failure."},
+    {"policy.authorizer.url", text, "!", "", "http://IP:PORT/PATH"},
+    {"policy.authorizer.to", services, "!", "",
+     "Services whose requests it judges. Opaque connections to them are denied."},
+    {"policy.authorizer.timeout", duration, "200ms", "1ms..30s", "For its answer."},
+    {"policy.authorizer.on_failure", choice, "deny", "deny|allow",
+     "When it cannot be asked, is late, or says neither yes nor no. allow: fail open."},
+    {"policy.authorizer.headers", texts, "", "",
+     "Request header fields that it is shown, such as authorization."},
+    {"policy.authorizer.set", texts, "", "",
+     "Header fields of a 2xx answer that the service's program gets; what the caller sent under these names "
+     "is dropped."},
     {"policy.rules", list, "", "", "In order."},
     {"policy.rules[]", map, "", "", "One rule: either allow or deny."},
     {"policy.rules[].name", name, "!", "", "Unique; shown in errors, metrics and logs."},

@@ -150,10 +150,24 @@ struct PolicyRule {
   TokenMatch token;                  // a bearer token that must be there
 };
 
+// A program that is asked about requests that the rules allow.
+struct Authorizer {
+  SourcePos at;
+  std::string url;  // http://IP:PORT/PATH, and its parts:
+  std::string authority, ip, path;
+  uint16_t port = 0;
+  milliseconds timeout{0};  // of the whole question
+  bool fail_open = false;   // no word of it allows
+  std::vector<RuleTarget> to;
+  std::vector<std::string> headers;  // request fields that it is shown, lower case
+  std::vector<std::string> sets;     // fields of its answer that replace the request's, lower case
+};
+
 struct Policy {
   Effect default_effect = Effect::deny;
   SourcePos default_at;  // of `policy.default`, else of `policy`, else unknown
   std::vector<PolicyRule> rules;
+  std::optional<Authorizer> authorizer;
 };
 
 // ---- telemetry, tests

@@ -77,6 +77,11 @@ DataPlane::DataPlane(Loop& loop, const NodeSettings& settings, NodeTls tls, Shar
           registry_.counters({"meshd_tokens_total",
                               "Bearer tokens looked at, by called service and result: valid, or why not.",
                               {"service", "result"}})),
+      authorized_(
+          registry_.counters({"meshd_authorizer_total",
+                              "Requests that the authorizer was asked about, by called service and result: "
+                              "allowed, denied, failed (denied) or failed-open (allowed).",
+                              {"service", "result"}})),
       mirrored_(registry_.counters(
           {"meshd_mirrored_total",
            "Copies of requests that routes mirror, by result: answered, failed, or dropped "

@@ -14,6 +14,7 @@
 #include "loop/loop.h"
 #include "net/listener.h"
 #include "proxy/authenticate.h"
+#include "proxy/authorizer.h"
 #include "proxy/data_loops.h"
 #include "proxy/detect.h"
 #include "proxy/endpoint_state.h"
@@ -74,6 +75,7 @@ class DataPlane final : TurnEnd {
   const SnapshotRef& snapshot() const { return snapshot_; }
   FlowTable& flows() { return flows_; }
   TokenDesk& tokens() { return tokens_; }
+  Authorizers& authorizers() { return authorizers_; }
   LoopShadow* shadow() { return shadow_.get(); }  // null: there is none
   PeerTable& peers() { return peers_; }
   EndpointStates& states() { return states_; }
@@ -107,6 +109,9 @@ class DataPlane final : TurnEnd {
   }
   void count_token(std::string_view service, std::string_view result) {
     tokens_shown_.with({service, result}).add();
+  }
+  void count_authorizer(std::string_view service, std::string_view result) {
+    authorized_.with({service, result}).add();
   }
   void count_retry(std::string_view service) { retries_.with({service}).add(); }
   void count_ejection(std::string_view service) { ejections_.with({service}).add(); }
@@ -147,6 +152,7 @@ class DataPlane final : TurnEnd {
   Family<Counter>& retries_;
   Family<Counter>& audited_;
   Family<Counter>& tokens_shown_;
+  Family<Counter>& authorized_;
   Family<Counter>& mirrored_;
   size_t mirrors_ = 0;
   Family<Counter>& ejections_;
@@ -160,6 +166,7 @@ class DataPlane final : TurnEnd {
   PeerTable peers_;
   SharedByLoops shared_;
   TokenDesk tokens_{shared_.want_keys};
+  Authorizers authorizers_;
   EndpointStates states_;  // before the snapshot, whose sets look at them
   SnapshotRef snapshot_;
   std::unique_ptr<LoopShadow> shadow_;

@@ -5,6 +5,7 @@
 //   2 identify   tls/verify_svid   the peer's certificate is the caller's identity
 //   3 tunnel     serve_tunnel      CONNECT: which service, which instance; opaque bytes are judged here
 //   4 authorize  authenticate.cc, snapshot/decide   each request, before anything reaches the application
+//     ask        authorizer.cc    where the file names one: a program's word on what the rules allow
 //   5 send       upstreams.cc      a pooled connection to the program
 //   6 relay      exchange.cc       the response back
 //   7 record     record.cc         metrics and access log
@@ -74,6 +75,10 @@ Task<Result<std::unique_ptr<ByteStream>>> InboundBytes::open(std::string_view fi
   if (!x.policy.allowed()) {
     x.detail = policy_text(snapshot, x.policy);
     co_return refused({Errc::denied, Side::client, "denied by policy"});
+  }
+  if (x.service->authorizer != nullptr) {
+    x.detail = "authorizer";
+    co_return refused({Errc::denied, Side::client, "the authorizer cannot judge opaque connections"});
   }
   note_flow(x, *x.endpoint);
   auto app = co_await dial_app(plane_.port_guard(), *x.endpoint, snapshot.model.defaults.timeout.connect);
@@ -282,6 +287,11 @@ Task<Result<Response>> InboundService::call(Request& request) {
   x->judged = true;
   if (LoopShadow* shadow = plane_.shadow()) shadow->judged(*x, *x->service, facts);
   if (!x->policy.allowed()) co_return refuse_by_policy(std::move(x));
+  if (x->service->authorizer != nullptr) {
+    Task<AuthorizerWord> asked = ask_authorizer(*x);
+    AuthorizerWord word = co_await asked;
+    if (!word.allowed) co_return refuse_by_authorizer(std::move(x), std::move(word));
+  }
 
   // The request is allowed: from here on it may reach the application.
   note_flow(*x, *x->endpoint);

@@ -109,6 +109,20 @@ class Compiler {
     }
   }
 
+  void authorizer() {
+    const auto& a = s_->model.policy.authorizer;
+    if (!a) return;
+    for (const model::RuleTarget& t : a->to) {
+      auto found = s_->by_name_.find(t.service);
+      if (found == s_->by_name_.end()) {
+        quarantine("authorizer", a->url, "there is no service " + t.service, t.at);
+        continue;
+      }
+      for (const auto& e : s_->services)
+        if (e.get() == found->second) e->authorizer = &*a;
+    }
+  }
+
   void rules() {
     for (const model::PolicyRule& rule : s_->model.policy.rules) {
       PolicyRule out;
@@ -329,6 +343,7 @@ SnapshotPtr compile(const model::Model& model, const std::vector<NodeInfo>& node
   c.workloads();
   c.routes();
   c.rules();
+  c.authorizer();
   return c.done();
 }
 

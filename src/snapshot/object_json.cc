@@ -2,6 +2,7 @@
 // object_json.cc: each value of the model as JSON and back: writer and reader of one value stand together.
 #include "snapshot/object_json.h"
 
+#include "model/bind_authorizer.h"
 #include "snapshot/actions_json.h"
 #include "snapshot/match_json.h"
 #include "snapshot/resilience_json.h"
@@ -88,6 +89,33 @@ Health read_health(const Json& j, In& parent) {
   h.fall = in.number<uint32_t>("fall");
   h.rise = in.number<uint32_t>("rise");
   return h;
+}
+
+Json write_authorizer(const model::Authorizer& a) {
+  Out o;
+  o.text("url", a.url);
+  o.number("timeout_ms", a.timeout.count());
+  o.flag("fail_open", a.fail_open);
+  std::vector<std::string> to;
+  for (const RuleTarget& t : a.to) to.push_back(t.service);
+  o.texts("to", to);
+  o.texts("headers", a.headers);
+  o.texts("set", a.sets);
+  return o.done();
+}
+
+model::Authorizer read_authorizer(const Json& j, In& parent) {
+  In in(j, parent.error());
+  model::Authorizer a;
+  a.url = in.text("url");
+  if (!model::read_authorizer_url(a)) in.wrong("url");
+  a.timeout = in.ms("timeout_ms");
+  if (a.timeout.count() <= 0) in.wrong("timeout_ms");
+  a.fail_open = in.flag("fail_open");
+  for (std::string& service : in.texts("to")) a.to.push_back({std::move(service), {}});
+  a.headers = in.texts("headers");
+  a.sets = in.texts("set");
+  return a;
 }
 
 Json write_token_match(const model::TokenMatch& t, SourcePos base) {
@@ -276,6 +304,7 @@ Json write_mesh(const Model& m) {
   o.number("idle_timeout_ms", m.defaults.timeout.idle.count());
   o.value("retries", write_retries(m.defaults.retries));
   o.text("policy_default", name_of(m.policy.default_effect));
+  if (m.policy.authorizer) o.value("authorizer", write_authorizer(*m.policy.authorizer));
   const AccessLog& log = m.telemetry.access_log;
   o.text("access_log_format", log.format == AccessLogFormat::text ? "text" : "json", "json");
   o.text("access_log_output", log.output, "stdout");
@@ -301,6 +330,7 @@ void read_mesh(const Json& j, Model& m, ReadError& error) {
   m.defaults.timeout.idle = in.ms("idle_timeout_ms");
   if (in.has("retries")) m.defaults.retries = read_retries(in.take("retries"), error);
   m.policy.default_effect = in.choice("policy_default", Effect::deny, 2);
+  if (in.has("authorizer")) m.policy.authorizer = read_authorizer(in.take("authorizer"), in);
   AccessLog& log = m.telemetry.access_log;
   std::string format = in.text("access_log_format", "json");
   if (format != "json" && format != "text") in.wrong("access_log_format");

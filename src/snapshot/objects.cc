@@ -88,6 +88,7 @@ std::vector<Object> to_objects(const model::Model& m, const std::vector<NodeInfo
                     {"rules", layout_of(m.policy.rules)}};
   if (!m.jwt.empty()) layout["issuers"] = layout_of(m.jwt);
   if (m.policy.default_at.line) layout["policy_default"] = place(m.policy.default_at);
+  if (m.policy.authorizer) layout["authorizer"] = place(m.policy.authorizer->at);
   if (m.telemetry.access_log.at.line) layout["access_log"] = place(m.telemetry.access_log.at);
   add("layout", "layout", Json(std::move(layout)));
   for (const NodeInfo& n : nodes) add("node", n.name, write_node(n));
@@ -129,6 +130,7 @@ Outcome<Desired> from_objects(const std::vector<Object>& objects) {
     issuers = read_layout(in, "issuers");
     m.policy.default_at = in.place("policy_default");
     m.telemetry.access_log.at = in.place("access_log");
+    if (SourcePos at = in.place("authorizer"); m.policy.authorizer) m.policy.authorizer->at = at;
   }
   if (!error.what.empty()) return fail(Errc::invalid_argument, "layout: " + error.what);
 

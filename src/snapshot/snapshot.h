@@ -115,7 +115,8 @@ struct ServiceEntry {
   std::vector<Route> routes;        // in order; never empty: without routes of its own one that takes all
   RouteTable route_table;
   std::vector<std::string>
-      issuers;                 // of the tokens that rules about it ask for; empty: nobody looks at tokens
+      issuers;  // of the tokens that rules about it ask for; empty: nobody looks at tokens
+  const model::Authorizer* authorizer = nullptr;  // asked about what the rules allow; null: nobody is
   bool tokens_judged = false;  // one of these rules is enforced: a token that is not good is refused
   SourcePos at;
   Carries carries() const {
